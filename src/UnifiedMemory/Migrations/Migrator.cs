@@ -73,10 +73,9 @@ internal sealed class Migrator(UnifiedMemoryOptions options, StoreSchema schema,
                 return await work(connection, cancellationToken).ConfigureAwait(false);
             }
         }
-        catch (Exception exception) when ((exception as NpgsqlException ?? exception.InnerException) is NpgsqlException cause)
+        catch (NpgsqlException exception)
         {
-            // FluentMigrator wraps the error of a statement into a plain exception that quotes the whole statement.
-            throw DatabaseFailure.Describe("migrate", cause);
+            throw DatabaseFailure.Describe("migrate", exception);
         }
     }
 
@@ -101,7 +100,15 @@ internal sealed class Migrator(UnifiedMemoryOptions options, StoreSchema schema,
             await using (scope.ConfigureAwait(false))
             {
                 var runner = scope.ServiceProvider.GetRequiredService<IMigrationRunner>();
-                await Task.Run(() => run(runner), cancellationToken).ConfigureAwait(false);
+                try
+                {
+                    await Task.Run(() => run(runner), cancellationToken).ConfigureAwait(false);
+                }
+                catch (Exception exception) when (exception.InnerException is NpgsqlException cause)
+                {
+                    // FluentMigrator wraps the error of a statement into a plain exception that quotes the statement.
+                    throw DatabaseFailure.Describe("migrate", cause);
+                }
             }
         }
     }

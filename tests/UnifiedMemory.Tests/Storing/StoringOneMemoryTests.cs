@@ -105,7 +105,7 @@ public sealed class StoringOneMemoryTests : StoreFixture
         Assert.That(results.Select(result => result.Id).Distinct().Count(), Is.EqualTo(1));
         Assert.That(results.Count(result => result.Outcome == StoreOutcome.Created), Is.EqualTo(1));
         Assert.That(await Store.CountAsync(new MemoryFilter()), Is.EqualTo(1));
-        Assert.That(Embeddings.Embedded.Count, Is.LessThan(50), "equal texts under way are embedded together");
+        Assert.That(Embeddings.Embedded, Has.Count.EqualTo(1));
     }
 
     [Test]
