@@ -71,14 +71,16 @@ public sealed class TelemetryTests : StoreFixture
     public async Task Neither_content_nor_password_is_in_any_log_span_metric_or_error()
     {
         const string secret = "xyzzy-plugh-4711";
-        var output = new ConcurrentQueue<string>();
+        var output = new List<string>();
         using var listener = Listen(new ConcurrentQueue<Activity>(), activity =>
         {
-            output.Enqueue(activity.DisplayName);
-            foreach (var (key, value) in activity.TagObjects)
-                output.Enqueue($"{key}={value}");
+            lock (output)
+            {
+                output.Add(activity.DisplayName);
+                output.AddRange(activity.TagObjects.Select(tag => $"{tag.Key}={tag.Value}"));
+            }
         }, "UnifiedMemory", "Npgsql");
-        using var loggers = LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(new Collector(output)));
+        using var loggers = LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(new ListLogger(output)));
         var options = NewOptions();
         options.RetryBudget = TimeSpan.Zero;
         await using var store = UnifiedMemoryStore.Create(options, Embeddings, loggers);
@@ -87,13 +89,13 @@ public sealed class TelemetryTests : StoreFixture
         await store.StoreManyAsync([new NewMemory(secret, MemoryType.Rag), new NewMemory(secret + "\0", MemoryType.Rag)]);
         var stored = await store.StoreAsync(new NewMemory(secret + " 2", MemoryType.Rag) { Metadata = new() { ["a"] = secret } });
         await store.SearchAsync(new MemoryQuery(secret));
-        output.Enqueue(await FailureOf(() => store.StoreAsync(new NewMemory(secret + "\0", MemoryType.Rag))));
-        output.Enqueue(await FailureOf(() => store.UpdateAsync(stored.Id, new MemoryUpdate { Content = secret })));
+        output.Add(await FailureOf(() => store.StoreAsync(new NewMemory(secret + "\0", MemoryType.Rag))));
+        output.Add(await FailureOf(() => store.UpdateAsync(stored.Id, new MemoryUpdate { Content = secret })));
         var wrong = new Npgsql.NpgsqlConnectionStringBuilder(TestServer.ConnectionString) { Host = "127.0.0.1", Password = secret, Port = 1 };
         await using var unreachable = UnifiedMemoryStore.Create(
             new UnifiedMemoryOptions { ConnectionString = wrong.ConnectionString, RetryBudget = TimeSpan.Zero }, Embeddings, loggers);
-        output.Enqueue(await FailureOf(() => unreachable.CountAsync(new MemoryFilter())));
-        output.Enqueue(await FailureOf(() => unreachable.MigrateAsync()));
+        output.Add(await FailureOf(() => unreachable.CountAsync(new MemoryFilter())));
+        output.Add(await FailureOf(() => unreachable.MigrateAsync()));
 
         Assert.That(output, Has.Count.GreaterThan(20), "something was collected");
         Assert.That(output.Where(line => line.Contains(secret, StringComparison.Ordinal)), Is.Empty);
@@ -128,22 +130,5 @@ public sealed class TelemetryTests : StoreFixture
         };
         ActivitySource.AddActivityListener(listener);
         return listener;
-    }
-
-    private sealed class Collector(ConcurrentQueue<string> output) : ILoggerProvider, ILogger
-    {
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            output.Enqueue($"{formatter(state, exception)} {exception}");
-
-        public void Dispose()
-        {
-        }
     }
 }
