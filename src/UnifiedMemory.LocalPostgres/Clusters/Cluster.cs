@@ -1,13 +1,11 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Runtime.Versioning;
 using UnifiedMemory.Installations;
 using UnifiedMemory.Processes;
 
 namespace UnifiedMemory.Clusters;
 
 /// <summary>Makes, starts and stops the server of one <see cref="ClusterDirectory"/>. Callers see to it that one does at a time.</summary>
-[UnsupportedOSPlatform("windows")]
 internal sealed class Cluster(PostgresInstallation installation, ClusterDirectory directory, TimeProvider time)
 {
     public const string Superuser = "postgres";

@@ -1,4 +1,3 @@
-using System.Runtime.Versioning;
 using System.Security.Cryptography;
 using UnifiedMemory.Processes;
 
@@ -9,7 +8,6 @@ namespace UnifiedMemory.Clusters;
 /// </summary>
 /// <param name="root">The directory that holds them, a full path.</param>
 /// <param name="serverUser">The user to give files to, when this process is root.</param>
-[UnsupportedOSPlatform("windows")]
 internal sealed class ClusterDirectory(string root, string? serverUser)
 {
     private const UnixFileMode OwnerOnly = UnixFileMode.UserRead | UnixFileMode.UserWrite;
@@ -35,6 +33,8 @@ internal sealed class ClusterDirectory(string root, string? serverUser)
     /// <exception cref="InvalidOperationException">The directory holds something else.</exception>
     public async Task CreateAsync(CancellationToken cancellationToken)
     {
+        if (OperatingSystem.IsWindows())
+            throw new PlatformNotSupportedException("A private cluster protects its password with Unix file modes.");
         if (Directory.Exists(Root) && !Directory.Exists(Leases) && Directory.EnumerateFileSystemEntries(Root).Any())
             throw new InvalidOperationException(
                 $"{Root} holds something other than a cluster of {nameof(LocalPostgres)}. Name an empty or a new directory.");
@@ -54,12 +54,9 @@ internal sealed class ClusterDirectory(string root, string? serverUser)
         {
             var unfinished = PasswordFile + ".unfinished";
             File.Delete(unfinished);
-            var options = new FileStreamOptions
-            {
-                Mode = FileMode.CreateNew,
-                Access = FileAccess.Write,
-                UnixCreateMode = OwnerOnly,
-            };
+            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+            if (!OperatingSystem.IsWindows())
+                options.UnixCreateMode = OwnerOnly;
             using (var writer = new StreamWriter(unfinished, options))
                 await writer.WriteLineAsync(RandomNumberGenerator.GetHexString(32, lowercase: true)).ConfigureAwait(false);
             await GiveToServerUserAsync(unfinished, cancellationToken).ConfigureAwait(false);

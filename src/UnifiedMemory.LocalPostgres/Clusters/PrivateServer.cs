@@ -1,4 +1,3 @@
-using System.Runtime.Versioning;
 using Npgsql;
 using UnifiedMemory.Installations;
 using UnifiedMemory.Machines;
@@ -6,7 +5,6 @@ using UnifiedMemory.Machines;
 namespace UnifiedMemory.Clusters;
 
 /// <summary>One use of a private cluster, from its start, or from joining it, to its end.</summary>
-[UnsupportedOSPlatform("windows")]
 internal sealed class PrivateServer : IAsyncDisposable
 {
     private readonly bool _persistent;

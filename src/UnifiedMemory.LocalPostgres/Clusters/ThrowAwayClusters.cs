@@ -1,11 +1,9 @@
-using System.Runtime.Versioning;
 using UnifiedMemory.Installations;
 using UnifiedMemory.Machines;
 
 namespace UnifiedMemory.Clusters;
 
 /// <summary>The clusters that go with their process, and the removal of those whose process went first.</summary>
-[UnsupportedOSPlatform("windows")]
 internal sealed class ThrowAwayClusters(Machine machine, TimeProvider time)
 {
     private readonly string _parent = Path.Combine(machine.StateDirectory, "throw-away");
