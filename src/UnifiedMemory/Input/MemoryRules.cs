@@ -1,0 +1,64 @@
+namespace UnifiedMemory.Input;
+
+/// <summary>What the values of memories, filters and queries must fulfil.</summary>
+internal static class MemoryRules
+{
+    public static void RequireType(MemoryType type)
+    {
+        if (!Enum.IsDefined(type))
+            throw new ArgumentOutOfRangeException(nameof(type), type, $"The memory type is none of {string.Join(", ", Enum.GetNames<MemoryType>())}.");
+    }
+
+    public static void RequireImportance(double importance)
+    {
+        if (!(importance is >= 0 and <= 1))
+            throw new ArgumentOutOfRangeException(nameof(importance), importance, "Importance is a number from 0 to 1.");
+    }
+
+    public static void RequireFilter(MemoryFilter filter)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+        if (filter.Namespace != MemoryFilter.AllNamespaces)
+            TextRules.RequireNamespace(filter.Namespace, nameof(filter.Namespace));
+        if (filter.Types is null)
+            throw new ArgumentException("Types is null. Give an empty list for all types.", nameof(filter));
+        foreach (var type in filter.Types)
+            RequireType(type);
+        TextRules.RequireIfGiven(filter.Kind, nameof(filter.Kind));
+        TextRules.RequireIfGiven(filter.AgentId, nameof(filter.AgentId));
+        TextRules.RequireIfGiven(filter.SessionId, nameof(filter.SessionId));
+        TextRules.RequireIfGiven(filter.WorkflowId, nameof(filter.WorkflowId));
+        TextRules.RequireIfGiven(filter.SourceSystem, nameof(filter.SourceSystem));
+        TextRules.RequireTags(filter.Tags, nameof(filter.Tags));
+        if (filter is { CreatedFrom: { } from, CreatedBefore: { } before } && from >= before)
+        {
+            throw new ArgumentException(
+                $"The time range is empty: CreatedFrom {from:O} is not before CreatedBefore {before:O}.", nameof(filter));
+        }
+    }
+
+    public static void RequireQuery(MemoryQuery query, int maxTextBytes)
+    {
+        RequireFilter(query);
+        TextRules.RequireContent(query.Text, nameof(query.Text), maxTextBytes);
+        if (query.Limit is < 1 or > 1000)
+            throw new ArgumentOutOfRangeException(nameof(query), query.Limit, "Limit is a number from 1 to 1,000.");
+        if (query.MinimumSimilarity is { } similarity && !(similarity is >= -1 and <= 1))
+            throw new ArgumentOutOfRangeException(nameof(query), similarity, "MinimumSimilarity is a cosine, from -1 to 1.");
+    }
+
+    public static void RequireUpdate(MemoryUpdate update, int maxContentBytes)
+    {
+        ArgumentNullException.ThrowIfNull(update);
+        if (update == new MemoryUpdate())
+            throw new ArgumentException("The update changes nothing. Set at least one property.", nameof(update));
+        if (update.Content is not null)
+            TextRules.RequireContent(update.Content, nameof(update.Content), maxContentBytes);
+        if (update.Kind is not (null or ""))
+            TextRules.Require(update.Kind, nameof(update.Kind), TextRules.MaxNameLength);
+        if (update.Tags is not null)
+            TextRules.RequireTags(update.Tags, nameof(update.Tags));
+        if (update.Importance is { } importance)
+            RequireImportance(importance);
+    }
+}

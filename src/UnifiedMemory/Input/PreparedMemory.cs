@@ -1,0 +1,43 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace UnifiedMemory.Input;
+
+/// <summary>A memory that is checked and has all that its row needs but the vector.</summary>
+/// <param name="Source">What the caller gave.</param>
+/// <param name="Id">Made here, so that a write whose outcome is unknown can be repeated.</param>
+/// <param name="ContentHash">SHA-256 of the content's UTF-8.</param>
+/// <param name="MetadataJson">The metadata as JSON text.</param>
+/// <param name="Tags">The tags without duplicates.</param>
+/// <param name="CreatedAt">The caller's time, or now.</param>
+internal sealed record PreparedMemory(
+    NewMemory Source, Guid Id, byte[] ContentHash, string MetadataJson, string[] Tags, DateTime CreatedAt)
+{
+    /// <summary>What makes two memories the same one.</summary>
+    public MemoryIdentity Identity { get; } = new(
+        Source.Namespace, Source.Type, Convert.ToBase64String(ContentHash), Source.AgentId, Source.SessionId, Source.WorkflowId);
+
+    public static byte[] Hash(string content) => SHA256.HashData(Encoding.UTF8.GetBytes(content));
+
+    /// <exception cref="ArgumentException">A value is not allowed; the message says which, why, and the way out.</exception>
+    public static PreparedMemory From(NewMemory memory, int maxContentBytes, DateTimeOffset now)
+    {
+        ArgumentNullException.ThrowIfNull(memory);
+        TextRules.RequireContent(memory.Content, nameof(memory.Content), maxContentBytes);
+        TextRules.RequireNamespace(memory.Namespace, nameof(memory.Namespace));
+        MemoryRules.RequireType(memory.Type);
+        MemoryRules.RequireImportance(memory.Importance);
+        TextRules.RequireIfGiven(memory.Kind, nameof(memory.Kind));
+        TextRules.RequireIfGiven(memory.SourceSystem, nameof(memory.SourceSystem));
+        TextRules.RequireIfGiven(memory.AgentId, nameof(memory.AgentId));
+        TextRules.RequireIfGiven(memory.SessionId, nameof(memory.SessionId));
+        TextRules.RequireIfGiven(memory.WorkflowId, nameof(memory.WorkflowId));
+        return new PreparedMemory(
+            memory,
+            Guid.CreateVersion7(now),
+            Hash(memory.Content),
+            memory.Metadata is null ? "{}" : Input.MetadataJson.Serialize(memory.Metadata, nameof(memory.Metadata)),
+            TextRules.RequireTags(memory.Tags, nameof(memory.Tags)),
+            (memory.CreatedAt ?? now).UtcDateTime);
+    }
+}

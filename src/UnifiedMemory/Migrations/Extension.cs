@@ -1,0 +1,73 @@
+using Dapper;
+using Npgsql;
+
+namespace UnifiedMemory.Migrations;
+
+/// <summary>Sees to it that the extension <c>vector</c> is in the database, or says exactly who must do what.</summary>
+internal static class Extension
+{
+    /// <summary>The first version with iterative index scans, without which a filter starves a search.</summary>
+    public static readonly Version MinimumVersion = new(0, 8, 0);
+
+    private const string Look =
+        """
+        SELECT (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS "Installed",
+               (SELECT default_version FROM pg_available_extensions WHERE name = 'vector') AS "Available",
+               current_database() AS "Database", split_part(current_setting('server_version'), '.', 1) AS "Server"
+        """;
+
+    public static async Task EnsureAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var found = await connection.QuerySingleAsync<Found>(new CommandDefinition(Look, cancellationToken: cancellationToken)).ConfigureAwait(false);
+        if (found.Installed is not null)
+        {
+            if (Version.TryParse(found.Installed, out var version) && version < MinimumVersion)
+            {
+                throw Failure(
+                    $"The database '{found.Database}' has pgvector {found.Installed}; at least {MinimumVersion} is needed. "
+                    + "Install a newer pgvector on the server, and have an administrator run in this database: ALTER EXTENSION vector UPDATE;");
+            }
+
+            return;
+        }
+
+        if (found.Available is null)
+        {
+            throw Failure(
+                $"The PostgreSQL {found.Server} server has no pgvector. Have an administrator install it on the server "
+                + $"(Debian and Ubuntu: apt-get install postgresql-{found.Server}-pgvector; Docker: pgvector/pgvector:pg{found.Server}), "
+                + "and migrate again.");
+        }
+
+        try
+        {
+            await connection.ExecuteAsync(new CommandDefinition(
+                "CREATE EXTENSION IF NOT EXISTS vector", cancellationToken: cancellationToken)).ConfigureAwait(false);
+        }
+        catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InsufficientPrivilege)
+        {
+            throw Failure(
+                $"This role may not create extensions in the database '{found.Database}'. Have an administrator run there, once: "
+                + "CREATE EXTENSION vector; and migrate again.",
+                exception);
+        }
+        catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.UniqueViolation or PostgresErrorCodes.DuplicateObject)
+        {
+            // IF NOT EXISTS is not atomic: a store with another prefix, and so another lock, was faster. It is there now.
+        }
+    }
+
+    private static UnifiedMemoryException Failure(string message, Exception? cause = null) =>
+        new("migrate", message, isTransient: false, cause);
+
+    private sealed record Found
+    {
+        public string? Installed { get; init; }
+
+        public string? Available { get; init; }
+
+        public string Database { get; init; } = "";
+
+        public string Server { get; init; } = "";
+    }
+}

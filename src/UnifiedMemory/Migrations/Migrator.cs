@@ -1,0 +1,143 @@
+using FluentMigrator.Infrastructure;
+using FluentMigrator.Runner;
+using FluentMigrator.Runner.VersionTableInfo;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using UnifiedMemory.Monitoring;
+using UnifiedMemory.Postgres;
+
+namespace UnifiedMemory.Migrations;
+
+/// <summary>
+/// Applies and takes back the steps of the schema with FluentMigrator, which has no lock of its own (of six hosts that
+/// migrated together five failed): the lock is taken outside, before versions are read.
+/// </summary>
+internal sealed class Migrator(UnifiedMemoryOptions options, StoreSchema schema, ILoggerFactory loggerFactory, TimeProvider time)
+{
+    private readonly ILogger _logger = loggerFactory.CreateLogger<Migrator>();
+    private readonly StoreRegistry _registry = new(schema);
+
+    /// <summary>Applies what is pending and records the embedding space.</summary>
+    public Task<StoreState> MigrateAsync(EmbeddingSpace space, CancellationToken cancellationToken) =>
+        WithLockAsync(async (connection, token) =>
+        {
+            var steps = SchemaSteps.All(schema, space.Dimensions, options.Hnsw);
+            var before = await _registry.ReadAsync(connection, token).ConfigureAwait(false);
+            StoreChecks.RequireNotNewer(schema, before, steps);
+            StoreChecks.RequireSpace(schema, before, space);
+            await Extension.EnsureAsync(connection, token).ConfigureAwait(false);
+            if (steps.Count > before.Applied.Count)
+            {
+                await RunAsync(steps, runner => runner.MigrateUp(), token).ConfigureAwait(false);
+                Log.Migrated(_logger, schema.Name, before.Version, steps[^1].Version);
+            }
+
+            await _registry.RecordSpaceAsync(connection, space, token).ConfigureAwait(false);
+            return await _registry.ReadAsync(connection, token).ConfigureAwait(false);
+        }, cancellationToken);
+
+    /// <summary>Takes back every step above the version.</summary>
+    public Task<StoreState> MigrateDownAsync(long version, int dimensions, CancellationToken cancellationToken) =>
+        WithLockAsync(async (connection, token) =>
+        {
+            var steps = SchemaSteps.All(schema, dimensions, options.Hnsw);
+            if (version < 0 || version > steps[^1].Version)
+            {
+                throw new ArgumentOutOfRangeException(
+                    nameof(version), version, $"The schema has the versions 0 (nothing) to {steps[^1].Version}.");
+            }
+
+            var before = await _registry.ReadAsync(connection, token).ConfigureAwait(false);
+            StoreChecks.RequireNotNewer(schema, before, steps);
+            if (before.Version > version)
+            {
+                await RunAsync(steps, runner => runner.MigrateDown(version), token).ConfigureAwait(false);
+                Log.Migrated(_logger, schema.Name, before.Version, version);
+            }
+
+            return await _registry.ReadAsync(connection, token).ConfigureAwait(false);
+        }, cancellationToken);
+
+    private async Task<StoreState> WithLockAsync(
+        Func<NpgsqlConnection, CancellationToken, Task<StoreState>> work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var connection = new NpgsqlConnection(ConnectionSettings.Unpooled(options));
+            await using (connection.ConfigureAwait(false))
+            {
+                await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+                await MigrationLock.TakeAsync(
+                    connection, schema, time, () => Log.WaitingForMigration(_logger, schema.Name), cancellationToken).ConfigureAwait(false);
+                return await work(connection, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (NpgsqlException exception)
+        {
+            throw DatabaseFailure.Describe("migrate", exception);
+        }
+    }
+
+    /// <summary>FluentMigrator is synchronous, so cancelling takes effect before it starts; each step is a transaction.</summary>
+    private async Task RunAsync(IReadOnlyList<SchemaStep> steps, Action<IMigrationRunner> run, CancellationToken cancellationToken)
+    {
+        // A container of its own: FluentMigrator's services are not put into the host's.
+        var services = new ServiceCollection()
+            .AddSingleton(loggerFactory)
+            .AddLogging()
+            .AddFluentMigratorCore()
+            .ConfigureRunner(runner => runner
+                .AddPostgres15_0()
+                .WithGlobalConnectionString(ConnectionSettings.Unpooled(options))
+                .WithGlobalCommandTimeout(Timeout.InfiniteTimeSpan))
+            .AddSingleton<IMigrationInformationLoader>(new ExplicitSteps(steps))
+            .AddSingleton<IVersionTableMetaData>(new SchemaVersions(schema));
+        var provider = services.BuildServiceProvider();
+        await using (provider.ConfigureAwait(false))
+        {
+            var scope = provider.CreateAsyncScope();
+            await using (scope.ConfigureAwait(false))
+            {
+                var runner = scope.ServiceProvider.GetRequiredService<IMigrationRunner>();
+                try
+                {
+                    await Task.Run(() => run(runner), cancellationToken).ConfigureAwait(false);
+                }
+                catch (Exception exception) when (exception.InnerException is NpgsqlException cause)
+                {
+                    // FluentMigrator wraps the error of a statement into a plain exception that quotes the statement.
+                    throw DatabaseFailure.Describe("migrate", cause);
+                }
+            }
+        }
+    }
+
+    /// <summary>The steps as they are listed: scanning an assembly would miss internal types.</summary>
+    private sealed class ExplicitSteps(IReadOnlyList<SchemaStep> steps) : IMigrationInformationLoader
+    {
+        public SortedList<long, IMigrationInfo> LoadMigrations() => new(steps.ToDictionary(
+            step => step.Version,
+            step => (IMigrationInfo)new MigrationInfo(
+                step.Version, step.Description, FluentMigrator.TransactionBehavior.Default, false, step.ToMigration)));
+    }
+
+    private sealed class SchemaVersions(StoreSchema schema) : IVersionTableMetaData
+    {
+        public bool OwnsSchema => true;
+
+        public string SchemaName => schema.Name;
+
+        public string TableName => StoreSchema.SchemaVersionsName;
+
+        public string ColumnName => "version";
+
+        public string DescriptionColumnName => "description";
+
+        public string AppliedOnColumnName => "applied_on";
+
+        public string UniqueIndexName => "schema_versions_version";
+
+        public bool CreateWithPrimaryKey => false;
+    }
+}

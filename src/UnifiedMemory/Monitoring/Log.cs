@@ -1,0 +1,36 @@
+using Microsoft.Extensions.Logging;
+
+namespace UnifiedMemory.Monitoring;
+
+/// <summary>Every log line of the store. Ids are stable. No memory content, no credentials.</summary>
+internal static partial class Log
+{
+    [LoggerMessage(1, LogLevel.Information, "Store opened: schema {Schema} at version {Version}, {Provider}/{Model} with {Dimensions} dimensions")]
+    public static partial void Opened(ILogger logger, string schema, long version, string provider, string model, int dimensions);
+
+    [LoggerMessage(2, LogLevel.Warning,
+        "The pool of {MaxPoolSize} connections does not fit under the server's max_connections of {MaxConnections}, {Reserved} of them reserved. Lower MaxPoolSize; it counts for each process")]
+    public static partial void PoolTooLarge(ILogger logger, int maxPoolSize, int maxConnections, int reserved);
+
+    [LoggerMessage(3, LogLevel.Warning,
+        "pgvector {Version} is older than 0.8.4, which fixed the corruption of HNSW indexes under INSERT and VACUUM (pgvector#988, #993). Update the extension")]
+    public static partial void OldPgvector(ILogger logger, string version);
+
+    [LoggerMessage(4, LogLevel.Warning, "{Operation} failed with {Error}; attempt {Attempt} follows in {Delay}")]
+    public static partial void Retrying(ILogger logger, string operation, string error, int attempt, TimeSpan delay);
+
+    [LoggerMessage(10, LogLevel.Information, "Another process migrates schema {Schema}; waiting for it")]
+    public static partial void WaitingForMigration(ILogger logger, string schema);
+
+    [LoggerMessage(11, LogLevel.Information, "Schema {Schema} migrated from version {From} to {To}")]
+    public static partial void Migrated(ILogger logger, string schema, long from, long to);
+
+    [LoggerMessage(20, LogLevel.Information, "Stored many: {Created} created, {AlreadyStored} already stored, {Rejected} rejected")]
+    public static partial void StoredMany(ILogger logger, long created, long alreadyStored, long rejected);
+
+    [LoggerMessage(30, LogLevel.Information, "Purged {Count} expired memories")]
+    public static partial void Purged(ILogger logger, long count);
+
+    [LoggerMessage(31, LogLevel.Error, "Purging expired memories failed; it is tried again at the next interval")]
+    public static partial void PurgeFailed(ILogger logger, Exception exception);
+}

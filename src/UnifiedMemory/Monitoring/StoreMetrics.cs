@@ -1,0 +1,43 @@
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+
+namespace UnifiedMemory.Monitoring;
+
+/// <summary>
+/// The meter <c>UnifiedMemory</c>. Units and names after https://opentelemetry.io/docs/specs/semconv/general/metrics/.
+/// Npgsql's own meter reports <c>db.client.*</c>; nothing of it is repeated here.
+/// </summary>
+internal static class StoreMetrics
+{
+    public static readonly Meter Meter = new("UnifiedMemory");
+
+    public static readonly Histogram<double> OperationDuration = Meter.CreateHistogram<double>(
+        "unifiedmemory.operation.duration", "s", "Time of a call of the store, with embedding, waiting and retries.");
+
+    public static readonly Histogram<double> DatabaseDuration = Meter.CreateHistogram<double>(
+        "unifiedmemory.database.duration", "s", "Time that one attempt spent on the server, without waiting for a connection.");
+
+    public static readonly Histogram<double> ConnectionWait = Meter.CreateHistogram<double>(
+        "unifiedmemory.connection.wait.duration", "s", "Time waited for a connection.");
+
+    public static readonly Histogram<int> StoreBatchSize = Meter.CreateHistogram<int>(
+        "unifiedmemory.store.batch.size", "{memory}", "Memories written in one round trip.");
+
+    public static readonly Counter<long> Stored = Meter.CreateCounter<long>(
+        "unifiedmemory.store.memories", "{memory}", "Memories that were to be stored, by outcome.");
+
+    public static readonly Counter<long> Retries = Meter.CreateCounter<long>(
+        "unifiedmemory.retries", "{retry}", "Attempts that were repeated, by operation and SQLSTATE.");
+
+    public static readonly Counter<long> Purged = Meter.CreateCounter<long>(
+        "unifiedmemory.purge.memories", "{memory}", "Expired memories that were deleted.");
+
+    public static void RecordDatabase(string operation, TimeSpan duration) =>
+        DatabaseDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("operation", operation));
+
+    public static void RecordRetry(string operation, string errorType) =>
+        Retries.Add(1, new TagList { { "operation", operation }, { "error.type", errorType } });
+
+    public static void RecordStored(StoreOutcome outcome, int count = 1) =>
+        Stored.Add(count, new KeyValuePair<string, object?>("outcome", outcome.ToString()));
+}

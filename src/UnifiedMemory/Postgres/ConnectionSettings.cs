@@ -1,0 +1,54 @@
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace UnifiedMemory.Postgres;
+
+/// <summary>How the options become connections.</summary>
+internal static class ConnectionSettings
+{
+    public static NpgsqlDataSource BuildDataSource(UnifiedMemoryOptions options, ILoggerFactory loggerFactory)
+    {
+        var connection = Common(options);
+        connection.MinPoolSize = options.MinPoolSize;
+        connection.MaxPoolSize = options.MaxPoolSize;
+        connection.ConnectionLifetime = (int)options.ConnectionLifetime.TotalSeconds;
+        connection.CommandTimeout = (int)Math.Ceiling(options.CommandTimeout.TotalSeconds);
+        connection.MaxAutoPrepare = options.AutoPrepare ? 100 : 0;
+        connection.AutoPrepareMinUsages = 2;
+
+        // The library leaves no session state behind (settings are SET LOCAL), so DISCARD ALL on each return to the pool
+        // would only cost a round trip's worth of work: 6 to 16 % of the searches a second.
+        connection.NoResetOnClose = true;
+
+        var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString) { Name = options.ApplicationName };
+        builder.UseLoggerFactory(loggerFactory);
+        builder.UseVector();
+        return IsMultiHost(connection)
+            ? builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary)
+            : builder.Build();
+    }
+
+    /// <summary>For a connection outside the pool: session locks, DDL. To the primary, never through the pool.</summary>
+    public static string Unpooled(UnifiedMemoryOptions options)
+    {
+        var connection = Common(options);
+        connection.Pooling = false;
+        if (IsMultiHost(connection))
+            connection.TargetSessionAttributes = "primary";
+        return connection.ConnectionString;
+    }
+
+    private static NpgsqlConnectionStringBuilder Common(UnifiedMemoryOptions options) => new(options.ConnectionString)
+    {
+        ApplicationName = options.ApplicationName,
+
+        // The detail of an error quotes the row, which is memory content.
+        IncludeErrorDetail = false,
+
+        // A data source gets the target from WithTargetSession and refuses it here.
+        TargetSessionAttributes = null,
+    };
+
+    private static bool IsMultiHost(NpgsqlConnectionStringBuilder connection) =>
+        connection.Host?.Contains(',', StringComparison.Ordinal) == true;
+}

@@ -1,0 +1,43 @@
+using Npgsql;
+
+namespace UnifiedMemory.Postgres;
+
+/// <summary>What the library says when the database fails: what, with which code, and the way out.</summary>
+internal static class DatabaseFailure
+{
+    public static UnifiedMemoryException Busy(string operation, UnifiedMemoryOptions options) => new(
+        operation,
+        $"The store is busy: no connection was free within {options.AcquisitionTimeout.TotalSeconds:0.#} s. Pool size {options.MaxPoolSize}. "
+        + $"Send fewer calls at once, or raise {nameof(UnifiedMemoryOptions.MaxPoolSize)} or {nameof(UnifiedMemoryOptions.AcquisitionTimeout)}.",
+        isTransient: true);
+
+    public static UnifiedMemoryException Describe(string operation, Exception exception)
+    {
+        var transient = RetryRules.For(exception) != RetryRule.Never;
+        var message = exception switch
+        {
+            PostgresException postgres => $"{Advice(postgres.SqlState)} (SQLSTATE {postgres.SqlState}: {postgres.MessageText})",
+            NpgsqlException { InnerException: TimeoutException } =>
+                $"the server did not answer in time. Raise {nameof(UnifiedMemoryOptions.CommandTimeout)}, or look for what blocks it.",
+            _ => $"the server cannot be reached: {exception.Message}",
+        };
+        return new UnifiedMemoryException(operation, $"The database failed in '{operation}': {message}", transient, exception);
+    }
+
+    private static string Advice(string state) => state switch
+    {
+        PostgresErrorCodes.DiskFull => "its disk is full; free space there. Nothing was written, reading still works",
+        PostgresErrorCodes.TooManyConnections => "it has no connection left; lower MaxPoolSize or raise its max_connections",
+        PostgresErrorCodes.QueryCanceled => "the statement was cancelled on the server or ran into its statement_timeout",
+        PostgresErrorCodes.InsufficientPrivilege => "the role may not do this; grant it what the documentation lists",
+        PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.UndefinedColumn =>
+            "the schema is not there or is another version; run MigrateAsync",
+        PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification =>
+            "it refused the user or the password of the connection string",
+        PostgresErrorCodes.InvalidCatalogName => "the database of the connection string does not exist; create it",
+        PostgresErrorCodes.ReadOnlySqlTransaction => "it is read-only, a standby; connect to the primary",
+        PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected =>
+            $"the transaction lost against others {RetryRules.MaxReplays} times",
+        _ => "it answered with an error",
+    };
+}

@@ -1,0 +1,176 @@
+using Dapper;
+using NpgsqlTypes;
+
+namespace UnifiedMemory.Postgres;
+
+/// <summary>The only class that speaks SQL for memories.</summary>
+internal sealed partial class MemoryTable(Database database, StoreSchema schema, UnifiedMemoryOptions options)
+{
+    private const string Columns =
+        """
+        id AS "Id", namespace AS "Namespace", memory_type AS "Type", kind AS "Kind", content AS "Content",
+        metadata::text AS "Metadata", tags AS "Tags", source_system AS "SourceSystem", agent_id AS "AgentId",
+        session_id AS "SessionId", workflow_id AS "WorkflowId", importance AS "Importance",
+        created_at AS "CreatedAt", updated_at AS "UpdatedAt", expires_at AS "ExpiresAt"
+        """;
+
+    /// <summary>Expiry hides at once, by the server's clock; purging comes later.</summary>
+    private const string Visible = "(expires_at IS NULL OR expires_at > now())";
+
+    /// <summary>
+    /// The conditions of a <see cref="MemoryFilter"/>. Those that are not asked for have a NULL parameter; the planner
+    /// removes them, since it plans with the values.
+    /// </summary>
+    private const string Filtered =
+        """
+        (@namespace = '*' OR namespace = @namespace)
+        AND (@types IS NULL OR memory_type = ANY (@types))
+        AND (@kind IS NULL OR kind = @kind)
+        AND (@agent IS NULL OR agent_id = @agent)
+        AND (@session IS NULL OR session_id = @session)
+        AND (@workflow IS NULL OR workflow_id = @workflow)
+        AND (@source IS NULL OR source_system = @source)
+        AND (@tags IS NULL OR tags @> @tags)
+        AND (@created_from IS NULL OR created_at >= @created_from)
+        AND (@created_before IS NULL OR created_at < @created_before)
+        AND (expires_at IS NULL OR expires_at > now())
+        """;
+
+    private readonly string _get = $"SELECT {Columns} FROM {schema.Memories} WHERE id = @id AND {Visible}";
+
+    private readonly string _delete = $"DELETE FROM {schema.Memories} WHERE id = @id AND {Visible}";
+
+    private readonly string _purge =
+        $"""
+        DELETE FROM {schema.Memories} WHERE (namespace, id) IN (
+            SELECT namespace, id FROM {schema.Memories} WHERE expires_at <= now() LIMIT @limit FOR UPDATE SKIP LOCKED)
+        """;
+
+    private readonly string _statistics =
+        $"""
+        SELECT memory_type AS "Type", count(*) FILTER (WHERE {Visible}) AS "Count", count(*) FILTER (WHERE NOT {Visible}) AS "Expired",
+               min(created_at) FILTER (WHERE {Visible}) AS "Oldest", max(created_at) FILTER (WHERE {Visible}) AS "Newest"
+        FROM {schema.Memories} GROUP BY memory_type;
+        SELECT (SELECT count(*) FROM (SELECT DISTINCT namespace FROM {schema.Memories} WHERE {Visible}) AS seen) AS "Namespaces",
+               pg_table_size('{schema.Memories}') AS "TableBytes", pg_indexes_size('{schema.Memories}') AS "IndexBytes"
+        """;
+
+    public Task<MemoryRecord?> GetAsync(Guid id, CancellationToken cancellationToken) =>
+        database.RunAsync("get", async (connection, token) =>
+        {
+            var parameters = new SqlParameters().Add("id", NpgsqlDbType.Uuid, id);
+            var row = await connection.QuerySingleOrDefaultAsync<MemoryRow>(
+                new CommandDefinition(_get, parameters, cancellationToken: token)).ConfigureAwait(false);
+            return row?.ToRecord();
+        }, cancellationToken);
+
+    public Task<bool> DeleteAsync(Guid id, CancellationToken cancellationToken) =>
+        database.RunAsync("delete", async (connection, token) =>
+        {
+            var parameters = new SqlParameters().Add("id", NpgsqlDbType.Uuid, id);
+            return await connection.ExecuteAsync(
+                new CommandDefinition(_delete, parameters, cancellationToken: token)).ConfigureAwait(false) > 0;
+        }, cancellationToken);
+
+    public Task<long> DeleteManyAsync(MemoryFilter filter, CancellationToken cancellationToken) =>
+        database.RunAsync("delete_many", async (connection, token) =>
+        {
+            var parameters = Parameters(filter, out var metadata);
+            return (long)await connection.ExecuteAsync(new CommandDefinition(
+                $"DELETE FROM {schema.Memories} WHERE {Filtered} AND {metadata}", parameters, cancellationToken: token)).ConfigureAwait(false);
+        }, cancellationToken);
+
+    public Task<long> CountAsync(MemoryFilter filter, CancellationToken cancellationToken) =>
+        database.RunAsync("count", (connection, token) =>
+        {
+            var parameters = Parameters(filter, out var metadata);
+            return connection.ExecuteScalarAsync<long>(new CommandDefinition(
+                $"SELECT count(*) FROM {schema.Memories} WHERE {Filtered} AND {metadata}", parameters, cancellationToken: token));
+        }, cancellationToken);
+
+    /// <summary>The next page in the order of the primary key, after the given memory.</summary>
+    public Task<List<MemoryRecord>> ListPageAsync(
+        MemoryFilter filter, MemoryRecord? after, int pageSize, CancellationToken cancellationToken) =>
+        database.RunAsync("list", async (connection, token) =>
+        {
+            var parameters = Parameters(filter, out var metadata)
+                .Add("after_namespace", NpgsqlDbType.Text, after?.Namespace ?? "")
+                .Add("after_id", NpgsqlDbType.Uuid, after?.Id ?? Guid.Empty)
+                .Add("page_size", NpgsqlDbType.Integer, pageSize);
+            var rows = await connection.QueryAsync<MemoryRow>(new CommandDefinition(
+                $"""
+                SELECT {Columns} FROM {schema.Memories}
+                WHERE (namespace, id) > (@after_namespace, @after_id) AND {Filtered} AND {metadata}
+                ORDER BY namespace, id LIMIT @page_size
+                """, parameters, cancellationToken: token)).ConfigureAwait(false);
+            return rows.Select(row => row.ToRecord()).ToList();
+        }, cancellationToken);
+
+    /// <summary>Deletes at most so many expired memories; several hosts may do it at once.</summary>
+    public Task<int> PurgeAsync(int limit, CancellationToken cancellationToken) =>
+        database.RunAsync("purge", (connection, token) => connection.ExecuteAsync(new CommandDefinition(
+            _purge, new SqlParameters().Add("limit", NpgsqlDbType.Integer, limit), cancellationToken: token)), cancellationToken);
+
+    public Task<MemoryStatistics> GetStatisticsAsync(CancellationToken cancellationToken) =>
+        database.RunAsync("statistics", async (connection, token) =>
+        {
+            var results = await connection.QueryMultipleAsync(
+                new CommandDefinition(_statistics, cancellationToken: token)).ConfigureAwait(false);
+            await using (results.ConfigureAwait(false))
+            {
+                var types = (await results.ReadAsync<TypeRow>().ConfigureAwait(false)).AsList();
+                var sizes = await results.ReadSingleAsync<SizeRow>().ConfigureAwait(false);
+                return new MemoryStatistics
+                {
+                    Count = types.Sum(type => type.Count),
+                    CountByType = Enum.GetValues<MemoryType>().ToDictionary(
+                        type => type, type => types.Find(row => row.Type == MemoryTypeNames.NameOf(type))?.Count ?? 0),
+                    Expired = types.Sum(type => type.Expired),
+                    Namespaces = sizes.Namespaces,
+                    TableBytes = sizes.TableBytes,
+                    IndexBytes = sizes.IndexBytes,
+                    Oldest = types.Min(type => type.Oldest),
+                    Newest = types.Max(type => type.Newest),
+                };
+            }
+        }, cancellationToken);
+
+    private static SqlParameters Parameters(MemoryFilter filter, out string metadata)
+    {
+        var parameters = new SqlParameters()
+            .Add("namespace", NpgsqlDbType.Text, filter.Namespace)
+            .Add("types", NpgsqlDbType.Array | NpgsqlDbType.Text, filter.Types.Count == 0 ? null : filter.Types.Select(MemoryTypeNames.NameOf).ToArray())
+            .Add("kind", NpgsqlDbType.Text, filter.Kind)
+            .Add("agent", NpgsqlDbType.Text, filter.AgentId)
+            .Add("session", NpgsqlDbType.Text, filter.SessionId)
+            .Add("workflow", NpgsqlDbType.Text, filter.WorkflowId)
+            .Add("source", NpgsqlDbType.Text, filter.SourceSystem)
+            .Add("tags", NpgsqlDbType.Array | NpgsqlDbType.Text, filter.Tags.Count == 0 ? null : filter.Tags.ToArray())
+            .Add("created_from", NpgsqlDbType.TimestampTz, filter.CreatedFrom?.UtcDateTime)
+            .Add("created_before", NpgsqlDbType.TimestampTz, filter.CreatedBefore?.UtcDateTime);
+        metadata = filter.Metadata?.ToSql(parameters) ?? "true";
+        return parameters;
+    }
+
+    private sealed record TypeRow
+    {
+        public string Type { get; init; } = "";
+
+        public long Count { get; init; }
+
+        public long Expired { get; init; }
+
+        public DateTime? Oldest { get; init; }
+
+        public DateTime? Newest { get; init; }
+    }
+
+    private sealed record SizeRow
+    {
+        public long Namespaces { get; init; }
+
+        public long TableBytes { get; init; }
+
+        public long IndexBytes { get; init; }
+    }
+}

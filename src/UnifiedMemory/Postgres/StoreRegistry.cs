@@ -1,0 +1,98 @@
+using System.Globalization;
+using Dapper;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace UnifiedMemory.Postgres;
+
+/// <summary>Reads and records what identifies a store: its schema version and its embedding space.</summary>
+internal sealed class StoreRegistry(StoreSchema schema)
+{
+    private readonly string _server =
+        $"""
+        SELECT to_regclass('{schema.SchemaVersions}') IS NOT NULL AS "HasVersions",
+               to_regclass('{schema.EmbeddingSpace}') IS NOT NULL AS "HasSpace",
+               (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS "Pgvector",
+               current_setting('max_connections')::int AS "MaxConnections",
+               current_setting('superuser_reserved_connections')::int AS "Reserved"
+        """;
+
+    private readonly string _versions = $"SELECT version FROM {schema.SchemaVersions} ORDER BY version";
+
+    private readonly string _space =
+        $"""
+        SELECT provider AS "Provider", model AS "Model", dimensions AS "Dimensions", digest AS "Digest",
+               document_prefix AS "DocumentPrefix", query_prefix AS "QueryPrefix"
+        FROM {schema.EmbeddingSpace}
+        """;
+
+    private readonly string _record =
+        $"""
+        INSERT INTO {schema.EmbeddingSpace} (provider, model, dimensions, digest, document_prefix, query_prefix)
+        VALUES (@provider, @model, @dimensions, @digest, @document_prefix, @query_prefix)
+        ON CONFLICT (singleton) DO UPDATE SET digest = COALESCE(embedding_space.digest, excluded.digest)
+        """;
+
+    public async Task<StoreState> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var server = await connection.QuerySingleAsync<ServerRow>(Command(_server)).ConfigureAwait(false);
+        var applied = server.HasVersions
+            ? (await connection.QueryAsync<long>(Command(_versions)).ConfigureAwait(false)).AsList()
+            : [];
+        var space = server.HasSpace
+            ? await connection.QuerySingleOrDefaultAsync<SpaceRow>(Command(_space)).ConfigureAwait(false)
+            : null;
+        return new StoreState(
+            applied, space?.ToSpace(), server.Pgvector is null ? null : ParseVersion(server.Pgvector), server.MaxConnections, server.Reserved);
+
+        CommandDefinition Command(string sql) => new(sql, cancellationToken: cancellationToken);
+    }
+
+    /// <summary>Records the space of a new store, and the digest where none was known.</summary>
+    public Task RecordSpaceAsync(NpgsqlConnection connection, EmbeddingSpace space, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(_record, new SqlParameters()
+            .Add("provider", NpgsqlDbType.Text, space.Provider)
+            .Add("model", NpgsqlDbType.Text, space.Model)
+            .Add("dimensions", NpgsqlDbType.Integer, space.Dimensions)
+            .Add("digest", NpgsqlDbType.Text, space.Digest)
+            .Add("document_prefix", NpgsqlDbType.Text, space.DocumentPrefix)
+            .Add("query_prefix", NpgsqlDbType.Text, space.QueryPrefix), cancellationToken: cancellationToken));
+
+    private static Version ParseVersion(string text) =>
+        Version.TryParse(text, out var version) ? version : new Version(int.Parse(text, CultureInfo.InvariantCulture), 0);
+
+    private sealed record ServerRow
+    {
+        public bool HasVersions { get; init; }
+
+        public bool HasSpace { get; init; }
+
+        public string? Pgvector { get; init; }
+
+        public int MaxConnections { get; init; }
+
+        public int Reserved { get; init; }
+    }
+
+    private sealed record SpaceRow
+    {
+        public string Provider { get; init; } = "";
+
+        public string Model { get; init; } = "";
+
+        public int Dimensions { get; init; }
+
+        public string? Digest { get; init; }
+
+        public string DocumentPrefix { get; init; } = "";
+
+        public string QueryPrefix { get; init; } = "";
+
+        public EmbeddingSpace ToSpace() => new(Provider, Model, Dimensions)
+        {
+            Digest = Digest,
+            DocumentPrefix = DocumentPrefix,
+            QueryPrefix = QueryPrefix,
+        };
+    }
+}

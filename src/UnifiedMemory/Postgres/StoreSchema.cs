@@ -1,0 +1,18 @@
+namespace UnifiedMemory.Postgres;
+
+/// <summary>The names of a store's schema and tables, quoted once. The prefix is validated with the options.</summary>
+internal sealed class StoreSchema(string prefix)
+{
+    /// <summary>The schema's name without quotes.</summary>
+    public string Name { get; } = prefix + "memories";
+
+    public string Quoted => $"\"{Name}\"";
+
+    public string Memories => $"{Quoted}.memories";
+
+    public string EmbeddingSpace => $"{Quoted}.embedding_space";
+
+    public string SchemaVersions => $"{Quoted}.{SchemaVersionsName}";
+
+    public const string SchemaVersionsName = "schema_versions";
+}

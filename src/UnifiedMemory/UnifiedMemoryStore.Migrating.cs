@@ -1,0 +1,56 @@
+using UnifiedMemory.Migrations;
+using UnifiedMemory.Monitoring;
+
+namespace UnifiedMemory;
+
+public sealed partial class UnifiedMemoryStore
+{
+    /// <summary>
+    /// Creates the schema or brings it up to this library's version, and records the embedding space. Safe to call again, and
+    /// from many hosts at once: one migrates, the others wait. Needs a direct connection to the primary (no pooler in
+    /// transaction mode) and a role that may create schemas; the extension <c>vector</c> is created where the role may.
+    /// </summary>
+    /// <param name="cancellationToken">Ends waiting for other hosts; a migration that has started is finished.</param>
+    /// <exception cref="UnifiedMemoryException">
+    /// The database is newer than this library, holds vectors of another embedding space, or lacks pgvector; the message says
+    /// what an administrator must run.
+    /// </exception>
+    public Task<MigrationStatus> MigrateAsync(CancellationToken cancellationToken = default) =>
+        Operation.RunAsync("migrate", async _ =>
+        {
+            var space = await _embeddingProvider.DescribeAsync(cancellationToken).ConfigureAwait(false);
+            var state = await _migrator.MigrateAsync(space, cancellationToken).ConfigureAwait(false);
+
+            // Connections opened before the extension was created do not know the type.
+            await _database.RunAsync("migrate", async (connection, token) =>
+            {
+                await _database.ReloadTypesAsync(token).ConfigureAwait(false);
+                return true;
+            }, cancellationToken).ConfigureAwait(false);
+            return Status(state.Applied);
+        });
+
+    /// <summary>Takes back every step of the schema above the version, with what it holds. Version 0 removes all memories.</summary>
+    /// <param name="version">The version to end at.</param>
+    /// <param name="cancellationToken">Ends waiting for other hosts; a migration that has started is finished.</param>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such version.</exception>
+    public Task<MigrationStatus> MigrateDownAsync(long version, CancellationToken cancellationToken = default) =>
+        Operation.RunAsync("migrate", async _ =>
+        {
+            var state = await _migrator.MigrateDownAsync(version, _embeddingProvider.Dimensions, cancellationToken).ConfigureAwait(false);
+            _opening.Reset();
+            return Status(state.Applied);
+        });
+
+    /// <summary>Which steps of the schema are applied and which are pending. Changes nothing.</summary>
+    /// <param name="cancellationToken">Ends the call.</param>
+    public Task<MigrationStatus> GetMigrationStatusAsync(CancellationToken cancellationToken = default) =>
+        Operation.RunAsync("migration_status", async _ =>
+            Status((await ReadStateAsync(cancellationToken).ConfigureAwait(false)).Applied));
+
+    private MigrationStatus Status(IReadOnlyList<long> applied)
+    {
+        var steps = SchemaSteps.All(_schema, _embeddingProvider.Dimensions, _options.Hnsw);
+        return new MigrationStatus(applied, [.. steps.Select(step => step.Version).Except(applied)]);
+    }
+}

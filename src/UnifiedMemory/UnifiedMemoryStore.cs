@@ -1,0 +1,100 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using UnifiedMemory.Embeddings;
+using UnifiedMemory.Hosting;
+using UnifiedMemory.Migrations;
+using UnifiedMemory.Monitoring;
+using UnifiedMemory.Postgres;
+using UnifiedMemory.Storing;
+
+namespace UnifiedMemory;
+
+/// <summary>
+/// One memory for everything that an agent platform remembers, in one PostgreSQL with pgvector. Thread-safe; make one and keep
+/// it. The first call checks the schema and the embedding space; <see cref="MigrateAsync"/> creates them.
+/// </summary>
+/// <remarks>
+/// A call fails with <see cref="ArgumentException"/> when it was given something wrong, and with
+/// <see cref="UnifiedMemoryException"/> when the database or the embedding service failed after the retries were used up.
+/// </remarks>
+public sealed partial class UnifiedMemoryStore : IAsyncDisposable
+{
+    private readonly UnifiedMemoryOptions _options;
+    private readonly IEmbeddingProvider _embeddingProvider;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly StoreSchema _schema;
+    private readonly Database _database;
+    private readonly MemoryTable _memories;
+    private readonly StoreRegistry _registry;
+    private readonly Migrator _migrator;
+    private readonly Embedder _embedder;
+    private readonly MemoryWriter _writer;
+    private readonly SharedAttempt _opening;
+
+    private UnifiedMemoryStore(
+        UnifiedMemoryOptions options, IEmbeddingProvider embeddingProvider, ILoggerFactory loggerFactory, TimeProvider time)
+    {
+        _options = options;
+        _embeddingProvider = embeddingProvider;
+        _time = time;
+        _logger = loggerFactory.CreateLogger<UnifiedMemoryStore>();
+        _schema = new StoreSchema(options.SchemaPrefix);
+        _database = new Database(options, loggerFactory, time);
+        _memories = new MemoryTable(_database, _schema, options);
+        _registry = new StoreRegistry(_schema);
+        _migrator = new Migrator(options, _schema, loggerFactory, time);
+        _embedder = new Embedder(embeddingProvider, StoreMetrics.Meter, loggerFactory.CreateLogger<Embedder>(), options.QueryCacheSize);
+        _writer = new MemoryWriter(_memories, _embedder);
+        _opening = new SharedAttempt(CheckAsync);
+    }
+
+    /// <summary>Makes a store without a container. Nothing is sent to the server yet.</summary>
+    /// <param name="options">Copied; later changes have no effect.</param>
+    /// <param name="embeddingProvider">Stays the caller's, who disposes of it after the store.</param>
+    /// <param name="loggerFactory">Where logs go. Default: nowhere.</param>
+    /// <param name="timeProvider">The clock. Default: the system's.</param>
+    /// <exception cref="OptionsValidationException">Options are not valid; the message lists every mistake.</exception>
+    public static UnifiedMemoryStore Create(
+        UnifiedMemoryOptions options,
+        IEmbeddingProvider embeddingProvider,
+        ILoggerFactory? loggerFactory = null,
+        TimeProvider? timeProvider = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(embeddingProvider);
+        var mistakes = OptionsRules.MistakesIn(options, embeddingProvider).ToList();
+        if (mistakes.Count > 0)
+            throw new OptionsValidationException(nameof(UnifiedMemoryOptions), typeof(UnifiedMemoryOptions), mistakes);
+        return new UnifiedMemoryStore(
+            options.Copy(), embeddingProvider, loggerFactory ?? NullLoggerFactory.Instance, timeProvider ?? TimeProvider.System);
+    }
+
+    /// <summary>Ends what is under way, and closes the connections.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        _embedder.Dispose();
+        await _database.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Checks once, for all callers, what every other call relies on.</summary>
+    internal ValueTask OpenAsync(CancellationToken cancellationToken) => _opening.RunAsync(cancellationToken);
+
+    private async Task CheckAsync(CancellationToken cancellationToken)
+    {
+        var space = await _embeddingProvider.DescribeAsync(cancellationToken).ConfigureAwait(false);
+        var state = await ReadStateAsync(cancellationToken).ConfigureAwait(false);
+        var steps = SchemaSteps.All(_schema, space.Dimensions, _options.Hnsw);
+        StoreChecks.RequireMigrated(_schema, state, steps);
+        StoreChecks.RequireSpace(_schema, state, space);
+        if (_options.MaxPoolSize > state.MaxConnections - state.ReservedConnections)
+            Log.PoolTooLarge(_logger, _options.MaxPoolSize, state.MaxConnections, state.ReservedConnections);
+        if (state.PgvectorVersion is { } version && version < new Version(0, 8, 4))
+            Log.OldPgvector(_logger, version.ToString());
+        Log.Opened(_logger, _schema.Name, state.Version, space.Provider, space.Model, space.Dimensions);
+    }
+
+    private Task<StoreState> ReadStateAsync(CancellationToken cancellationToken) =>
+        _database.RunAsync("open", _registry.ReadAsync, cancellationToken);
+}
