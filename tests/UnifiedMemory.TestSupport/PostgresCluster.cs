@@ -116,7 +116,7 @@ public sealed class PostgresCluster : IAsyncDisposable
     private static void Kill(int processId)
     {
         using var process = Process.GetProcessById(processId);
-        if (process.ProcessName != "postgres")
+        if (!process.ProcessName.StartsWith("postgres", StringComparison.Ordinal))
             throw new InvalidOperationException($"Process {processId} is {process.ProcessName}, not a PostgreSQL server's.");
         process.Kill();
     }

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace UnifiedMemory.Tests.Faults;
@@ -175,7 +176,7 @@ public sealed class BusyServerTests : FaultFixture
     public async Task A_pool_that_does_not_fit_the_server_is_warned_about()
     {
         var log = new List<string>();
-        using var loggers = Microsoft.Extensions.Logging.LoggerFactory.Create(logging => logging.AddProvider(new ListLogger(log)));
+        using var loggers = LoggerFactory.Create(logging => logging.AddProvider(new ListLogger(log)));
         await using var store = UnifiedMemoryStore.Create(
             new UnifiedMemoryOptions { ConnectionString = Cluster.ConnectionString, SchemaPrefix = Prefix, MaxPoolSize = 150 }, Embeddings, loggers);
         await store.CountAsync(new MemoryFilter());

@@ -1,4 +1,3 @@
-using Npgsql;
 using UnifiedMemory.TestSupport;
 
 namespace UnifiedMemory.Tests.Faults;
@@ -148,8 +147,14 @@ public sealed class LostConnectionTests : FaultFixture
     [Test]
     public async Task A_migration_whose_session_dies_leaves_no_half_step()
     {
-        await Store.StoreManyAsync(Enumerable.Range(0, 20_000).Select(i => new NewMemory($"memory {i}", MemoryType.Rag)));
         await Store.MigrateDownAsync(2);
+        await ExecuteAsync(
+            $"""
+            INSERT INTO {Table} (namespace, id, memory_type, content, content_hash, embedding)
+            SELECT 'default', gen_random_uuid(), 'rag', 'memory ' || i, sha256(('memory ' || i)::bytea),
+                   (SELECT array_agg(random()) FROM generate_series(1, 8) WHERE i = i)::real[]::vector
+            FROM generate_series(1, 30000) AS i
+            """);
         var migrating = Store.MigrateAsync();
         await Eventually.TrueAsync(
             async () => await ScalarAsync<long>(
