@@ -40,10 +40,11 @@ public sealed partial class OllamaEmbeddingProvider
     private async Task<float[][]> EmbedBatchAsync(IReadOnlyList<string> texts, string prefix, CancellationToken cancellationToken)
     {
         string[] inputs = [.. texts.Select(text => prefix + text)];
+        var pullBefore = Volatile.Read(ref _pull);
         var answer = await CallAsync(inputs, truncate: false, cancellationToken).ConfigureAwait(false);
         if (answer.Outcome == OllamaOutcome.ModelMissing && _options.PullMissingModel)
         {
-            await PullOnceAsync(cancellationToken).ConfigureAwait(false);
+            await PullOnceAsync(pullBefore, cancellationToken).ConfigureAwait(false);
             answer = await CallAsync(inputs, truncate: false, cancellationToken).ConfigureAwait(false);
         }
 
@@ -96,15 +97,18 @@ public sealed partial class OllamaEmbeddingProvider
         }
     }
 
-    private async Task PullOnceAsync(CancellationToken cancellationToken)
+    /// <summary>
+    /// Pulls the model, or waits for a pull that began after the caller looked. One that had ended before was too early, or
+    /// failed, or the model was removed since: then it is pulled again.
+    /// </summary>
+    private async Task PullOnceAsync(Task? pullBefore, CancellationToken cancellationToken)
     {
         Task pull;
         lock (_pullGate)
         {
-            // A pull that failed is tried again by the next caller; one that succeeded is too, for the model may have been removed.
-            if (_pull is null or { IsCompleted: true })
+            if (ReferenceEquals(_pull, pullBefore) && pullBefore is null or { IsCompleted: true })
                 _pull = PullAsync();
-            pull = _pull;
+            pull = _pull!;
         }
 
         // A caller's cancellation ends its waiting; the pull goes on for the others.
@@ -118,7 +122,7 @@ public sealed partial class OllamaEmbeddingProvider
         {
             await _client.PullAsync(_timeProvider, _shutdown.Token).ConfigureAwait(false);
         }
-        catch (OperationCanceledException) when (_shutdown.IsCancellationRequested)
+        catch (Exception) when (_shutdown.IsCancellationRequested)
         {
             throw new ObjectDisposedException(nameof(OllamaEmbeddingProvider));
         }

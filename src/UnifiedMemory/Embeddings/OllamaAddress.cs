@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Net.Sockets;
 
 namespace UnifiedMemory.Embeddings;
 
@@ -18,10 +19,11 @@ internal static class OllamaAddress
         var text = value?.Trim().Trim('"', '\'') ?? "";
         var schemeEnd = text.IndexOf("://", StringComparison.Ordinal);
         var rest = schemeEnd < 0 ? text : text[(schemeEnd + 3)..];
-        if (rest.StartsWith(':'))
+        // An IPv6 address without brackets has no port. (With brackets and a port, IPAddress would read it and drop the port.)
+        if (!rest.StartsWith('[') && IPAddress.TryParse(rest, out var bare) && bare.AddressFamily == AddressFamily.InterNetworkV6)
+            rest = $"[{rest}]";
+        else if (rest.StartsWith(':'))
             rest = "localhost" + rest;
-        else if (IPAddress.TryParse(rest, out var bare) && rest.Contains(':', StringComparison.Ordinal))
-            rest = $"[{bare}]";
 
         var scheme = schemeEnd < 0 ? "http" : text[..schemeEnd];
         if (rest.Length == 0 || !Uri.TryCreate($"{scheme}://{rest}", UriKind.Absolute, out var address)
