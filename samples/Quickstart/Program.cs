@@ -21,6 +21,10 @@ string[] questions = args.Length > 1 ? args[1..] :
     "How do I run the tests?",
 ];
 
+// Into a file or a pipe there is no width to ask for.
+if (Console.IsOutputRedirected)
+    AnsiConsole.Profile.Width = 140;
+
 try
 {
     var folder = args.Length > 0 ? new DirectoryInfo(args[0]) : SourceFiles.FindRepository();

@@ -23,7 +23,8 @@ internal static class SourceFiles
         [".yml"] = (MemoryType.Workflow, "yaml"),
     };
 
-    private static readonly HashSet<string> SkippedFolders = [".git", "bin", "obj", "artifacts", "node_modules", "TestResults"];
+    /// <summary>Not sources; and this sample, which quotes the questions and would be the answer to all of them.</summary>
+    private static readonly HashSet<string> SkippedFolders = [".git", "bin", "obj", "artifacts", "node_modules", "TestResults", "Quickstart"];
 
     public static DirectoryInfo FindRepository()
     {
@@ -64,7 +65,7 @@ internal static class SourceFiles
     public static string Excerpt(string content)
     {
         var text = string.Join(' ', content.Split('\n').Skip(1).Select(line => line.Trim()).Where(line => line.Length > 0));
-        return text.Length <= 160 ? text : text[..159] + "…";
+        return text.Length <= 110 ? text : text[..109] + "…";
     }
 
     private static IEnumerable<FileInfo> FilesIn(DirectoryInfo folder)

@@ -1,4 +1,3 @@
-using NUnit.Framework;
 using UnifiedMemory.TestSupport;
 
 namespace UnifiedMemory.Tests.Embeddings;

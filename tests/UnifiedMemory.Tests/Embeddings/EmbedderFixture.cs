@@ -1,6 +1,5 @@
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging.Abstractions;
-using NUnit.Framework;
 using UnifiedMemory.Embeddings;
 
 namespace UnifiedMemory.Tests.Embeddings;

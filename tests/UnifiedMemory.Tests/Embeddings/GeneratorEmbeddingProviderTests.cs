@@ -1,6 +1,5 @@
 using System.Net;
 using Microsoft.Extensions.AI;
-using NUnit.Framework;
 
 namespace UnifiedMemory.Tests.Embeddings;
 

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using NUnit.Framework;
 using UnifiedMemory.Embeddings;
 
 namespace UnifiedMemory.Tests.Embeddings;

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Time.Testing;
-using NUnit.Framework;
 
 namespace UnifiedMemory.Tests.Embeddings;
 

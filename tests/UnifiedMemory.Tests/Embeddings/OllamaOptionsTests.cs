@@ -1,4 +1,3 @@
-using NUnit.Framework;
 using UnifiedMemory.Embeddings;
 
 namespace UnifiedMemory.Tests.Embeddings;

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Time.Testing;
-using NUnit.Framework;
 
 namespace UnifiedMemory.Tests.Embeddings;
 
