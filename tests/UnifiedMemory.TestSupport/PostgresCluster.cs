@@ -116,7 +116,8 @@ public sealed class PostgresCluster : IAsyncDisposable
     private static void Kill(int processId)
     {
         using var process = Process.GetProcessById(processId);
-        if (process.ProcessName != "postgres")
+        // A backend's name says what it does: "postgres: user database address state".
+        if (!process.ProcessName.StartsWith("postgres", StringComparison.Ordinal))
             throw new InvalidOperationException($"Process {processId} is {process.ProcessName}, not a PostgreSQL server's.");
         process.Kill();
     }
