@@ -22,14 +22,7 @@ public sealed class PostgresClusterTests
     }
 
     [Test]
-    public async Task It_has_its_settings()
-    {
-        await using var connection = new NpgsqlConnection(_cluster.ConnectionString);
-        await connection.OpenAsync();
-        await using var command = new NpgsqlCommand("SHOW max_connections", connection);
-
-        Assert.That(await command.ExecuteScalarAsync(), Is.EqualTo("23"));
-    }
+    public async Task It_has_its_settings() => Assert.That(await AskAsync<string>("SHOW max_connections"), Is.EqualTo("23"));
 
     [Test]
     public async Task It_is_restarted_with_its_data_and_the_same_connection_string([Values] PostgresShutdown shutdown)
@@ -121,11 +114,13 @@ public sealed class PostgresClusterTests
         await command.ExecuteNonQueryAsync();
     }
 
-    private async Task<long> CountAsync()
+    private Task<long> CountAsync() => AskAsync<long>("SELECT count(*) FROM kept");
+
+    private async Task<T> AskAsync<T>(string sql)
     {
         await using var connection = new NpgsqlConnection(_cluster.ConnectionString + ";Pooling=false");
         await connection.OpenAsync();
-        await using var command = new NpgsqlCommand("SELECT count(*) FROM kept", connection);
-        return (long)(await command.ExecuteScalarAsync())!;
+        await using var command = new NpgsqlCommand(sql, connection);
+        return (T)(await command.ExecuteScalarAsync())!;
     }
 }
