@@ -116,6 +116,7 @@ public sealed class PostgresCluster : IAsyncDisposable
     private static void Kill(int processId)
     {
         using var process = Process.GetProcessById(processId);
+        // A backend's name says what it does: "postgres: user database address state".
         if (!process.ProcessName.StartsWith("postgres", StringComparison.Ordinal))
             throw new InvalidOperationException($"Process {processId} is {process.ProcessName}, not a PostgreSQL server's.");
         process.Kill();
