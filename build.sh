@@ -202,7 +202,7 @@ explain_postgres() {
                 "  sudo apt-get install postgresql-16 postgresql-16-pgvector       # Ubuntu 24.04" \
                 "  (older releases: the PostgreSQL project's repository, https://wiki.postgresql.org/wiki/Apt)" ;;
         *fedora* | *rhel*) say "  sudo dnf install postgresql-server pgvector" ;;
-        *) say "  your system's packages of PostgreSQL 14 or newer and of pgvector 0.8 or newer" ;;
+        *) say "  your system's packages of PostgreSQL 15 or newer and of pgvector 0.8 or newer" ;;
     esac
     say "  or start Docker: the container image pgvector/pgvector:pg17 is then used" \
         "  or name a server: export UNIFIED_MEMORY_CONNECTION='Host=...;Username=...;Password=...;Database=...'"

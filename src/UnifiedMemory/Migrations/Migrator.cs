@@ -26,7 +26,7 @@ internal sealed class Migrator(UnifiedMemoryOptions options, StoreSchema schema,
             var before = await _registry.ReadAsync(connection, token).ConfigureAwait(false);
             StoreChecks.RequireNotNewer(schema, before, steps);
             StoreChecks.RequireSpace(schema, before, space);
-            await Extension.EnsureAsync(connection, token).ConfigureAwait(false);
+            await ServerRequirements.EnsureAsync(connection, token).ConfigureAwait(false);
             if (steps.Count > before.Applied.Count)
             {
                 await RunAsync(steps, runner => runner.MigrateUp(), token).ConfigureAwait(false);

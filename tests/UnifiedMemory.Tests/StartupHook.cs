@@ -1,3 +1,4 @@
+using UnifiedMemory.Tests.Faults;
 using UnifiedMemory.Tests.LocalServers;
 
 /// <summary>
@@ -9,6 +10,7 @@ internal static class StartupHook
 {
     public static void Initialize()
     {
+        KilledProcessTests.RunChildAsync().GetAwaiter().GetResult();
         if (Environment.GetEnvironmentVariable(ChildServer.StateVariable) is not { Length: > 0 } state)
             return;
         // A program that this one starts is no child server.

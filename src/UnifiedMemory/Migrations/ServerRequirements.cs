@@ -3,22 +3,28 @@ using Npgsql;
 
 namespace UnifiedMemory.Migrations;
 
-/// <summary>Sees to it that the extension <c>vector</c> is in the database, or says exactly who must do what.</summary>
-internal static class Extension
+/// <summary>Sees to it that the server can hold a store, with the extension <c>vector</c>, or says exactly who must do what.</summary>
+internal static class ServerRequirements
 {
     /// <summary>The first version with iterative index scans, without which a filter starves a search.</summary>
     public static readonly Version MinimumVersion = new(0, 8, 0);
+
+    /// <summary>The first version with UNIQUE NULLS NOT DISTINCT.</summary>
+    private const int MinimumServer = 15;
 
     private const string Look =
         """
         SELECT (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS "Installed",
                (SELECT default_version FROM pg_available_extensions WHERE name = 'vector') AS "Available",
-               current_database() AS "Database", split_part(current_setting('server_version'), '.', 1) AS "Server"
+               current_database() AS "Database", current_setting('server_version_num')::int / 10000 AS "Server"
         """;
 
     public static async Task EnsureAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var found = await connection.QuerySingleAsync<Found>(new CommandDefinition(Look, cancellationToken: cancellationToken)).ConfigureAwait(false);
+        if (found.Server < MinimumServer)
+            throw Failure($"The server is PostgreSQL {found.Server}; at least {MinimumServer} is needed. Upgrade it, or connect to another.");
+
         if (found.Installed is not null)
         {
             if (Version.TryParse(found.Installed, out var version) && version < MinimumVersion)
@@ -68,6 +74,6 @@ internal static class Extension
 
         public string Database { get; init; } = "";
 
-        public string Server { get; init; } = "";
+        public int Server { get; init; }
     }
 }

@@ -1,0 +1,49 @@
+using Npgsql;
+
+namespace UnifiedMemory.Tests.Migrations;
+
+/// <summary>The application's role needs no DDL: with the grants of the README it can do everything but migrate.</summary>
+public sealed class LeastPrivilegeTests : StoreFixture
+{
+    private string _role = "";
+
+    [SetUp]
+    public async Task CreateRoleAsync()
+    {
+        _role = Prefix + "app";
+        await TestServer.ExecuteAsync(
+            $"""
+            CREATE ROLE {_role} LOGIN PASSWORD 'app-password';
+            GRANT USAGE ON SCHEMA {Prefix}memories TO {_role};
+            GRANT SELECT, INSERT, UPDATE, DELETE ON {Table} TO {_role};
+            GRANT SELECT ON {Prefix}memories.schema_versions, {Prefix}memories.embedding_space TO {_role};
+            """);
+    }
+
+    [TearDown]
+    public Task DropRoleAsync() => TestServer.ExecuteAsync($"DROP OWNED BY {_role}; DROP ROLE {_role}");
+
+    [Test]
+    public async Task The_documented_grants_are_enough_for_everything_but_migrating()
+    {
+        await using var store = NewStore(options => options.ConnectionString = new NpgsqlConnectionStringBuilder(TestServer.ConnectionString)
+        {
+            Username = _role, Password = "app-password",
+        }.ConnectionString);
+
+        var stored = await store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag) { ExpiresAt = DateTimeOffset.UtcNow.AddHours(1) });
+        await store.StoreManyAsync([new NewMemory("angle 10", MemoryType.Rag), new NewMemory("angle 20", MemoryType.Rag)]);
+        Assert.That(await store.SearchAsync(new MemoryQuery("angle 0")), Has.Count.EqualTo(3));
+        Assert.That(await store.UpdateAsync(stored.Id, new MemoryUpdate { Content = "angle 5", ExpiresAt = DateTimeOffset.UtcNow.AddHours(-1) }), Is.Not.Null);
+        Assert.That(await store.PurgeExpiredAsync(), Is.EqualTo(1));
+        Assert.That(await ToListAsync(store.ListAsync(new MemoryFilter())), Has.Count.EqualTo(2));
+        Assert.That((await store.GetStatisticsAsync()).Count, Is.EqualTo(2));
+        Assert.That((await store.GetMigrationStatusAsync()).Pending, Is.Empty);
+        Assert.That(await store.DeleteManyAsync(new MemoryFilter()), Is.EqualTo(2));
+        await Store.MigrateDownAsync(2);
+        Assert.That(
+            async () => await store.MigrateAsync(),
+            Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contain("42501").And.Property(nameof(UnifiedMemoryException.IsTransient)).False);
+        await Store.MigrateAsync();
+    }
+}
