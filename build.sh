@@ -16,7 +16,7 @@ usage: ./build.sh <command>
 
   quickstart [args]     run samples/Quickstart on a real PostgreSQL
   test [--filter WORD]  run all tests, or those whose full name contains WORD
-  check                 build, formatting, packages and samples
+  check                 build, formatting, packages, a project that uses them, and samples
   bench [args]          run the benchmarks with these arguments
   pack                  packages into artifacts/packages
   help                  this text
@@ -255,6 +255,38 @@ pack() {
     dotnet pack Memory.sln --configuration Release --nologo --no-build
 }
 
+# A stranger's project: outside of this tree, with the packages as its only way to the library, running the README's first
+# snippet. The packages it restores go to a folder of their own, so that no older build of ours is taken from the cache.
+consume() {
+    local dir cache
+    dir=$(mktemp -d)
+    # shellcheck disable=SC2064 # the directory of now
+    trap "rm -rf '$dir'" EXIT
+    cache=$(dotnet nuget locals global-packages --list | sed 's/^[^:]*: *//')
+    cat >"$dir/nuget.config" <<CONFIG
+<configuration><packageSources><add key="built" value="$PWD/artifacts/packages" /></packageSources></configuration>
+CONFIG
+    cat >"$dir/Consumer.csproj" <<'PROJECT'
+<Project Sdk="Microsoft.NET.Sdk">
+  <PropertyGroup>
+    <OutputType>Exe</OutputType>
+    <TargetFramework>net10.0</TargetFramework>
+    <Nullable>enable</Nullable>
+    <ImplicitUsings>enable</ImplicitUsings>
+    <NuGetAudit>false</NuGetAudit>
+  </PropertyGroup>
+  <ItemGroup>
+    <PackageReference Include="UnifiedMemory" Version="*-*" />
+    <PackageReference Include="UnifiedMemory.LocalPostgres" Version="*-*" />
+  </ItemGroup>
+</Project>
+PROJECT
+    awk '/^```csharp$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' README.md >"$dir/Program.cs"
+    cd "$dir"
+    NUGET_PACKAGES="$dir/packages" dotnet run --property "RestoreFallbackFolders=$cache" | tee output.txt
+    grep -q 'one database is easier to back up than three' output.txt
+}
+
 # count_outcomes PATTERN: the results with such an outcome in all reports. Names hold no raw ">": the reports escape it.
 count_outcomes() {
     { grep -ohE '<UnitTestResult [^>]*' "$results_dir"/*.trx 2>/dev/null || true; } |
@@ -313,6 +345,7 @@ case $command in
         step "dotnet build, warnings as errors" build
         step "dotnet format --verify-no-changes" dotnet format Memory.sln --verify-no-changes --no-restore
         step "dotnet pack" pack
+        step "a project that references the packages" consume
         step "samples/FirstSteps" run_sample FirstSteps
         step "samples/Quickstart" run_sample Quickstart
         ;;
