@@ -12,7 +12,7 @@ internal sealed class LexicalEmbeddingProviderTests
     [TestCase("parse url", "static Uri parseUrl(string s)", "static int parseNumber(string s)")]
     [TestCase("writing files", "It writes a file to disk.", "It reads a message from the queue.")]
     [TestCase("order_id", "The orderId is unique.", "The ordering of rows is not defined.")]
-    [TestCase("retry policy of the payment service", "Payment calls are retried three times.", "The service was good.")]
+    [TestCase("retry policy for payments", "Payment calls are retried three times.", "The old house had a very good location.")]
     public async Task A_query_is_nearer_to_the_text_that_shares_its_words(string query, string relevant, string other)
     {
         var vectors = await _provider.EmbedAsync([query, relevant, other], EmbeddingPurpose.Document);
