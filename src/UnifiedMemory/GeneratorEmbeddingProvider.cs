@@ -1,4 +1,5 @@
 using Microsoft.Extensions.AI;
+using UnifiedMemory.Embeddings;
 
 namespace UnifiedMemory;
 
@@ -16,7 +17,8 @@ public sealed class GeneratorEmbeddingProvider : IEmbeddingProvider
     /// <summary>Creates the provider.</summary>
     /// <param name="generator">Makes the vectors; stays the caller's.</param>
     /// <param name="model">
-    /// The name of the generator's model, to identify its vectors. Default: its <see cref="EmbeddingGeneratorMetadata.DefaultModelId"/>.
+    /// The name of the generator's model, to identify its vectors. Default: its
+    /// <see cref="EmbeddingGeneratorMetadata.DefaultModelId"/>.
     /// </param>
     /// <param name="dimensions">
     /// Numbers in a vector of the generator, 1 to 2,000. Default: its
@@ -64,6 +66,9 @@ public sealed class GeneratorEmbeddingProvider : IEmbeddingProvider
         ArgumentNullException.ThrowIfNull(texts);
         if (texts.Count == 0)
             return [];
+
+        foreach (var text in texts)
+            EmbeddingText.RequireWellFormed(text);
 
         var prefix = purpose == EmbeddingPurpose.Query ? _queryPrefix : _documentPrefix;
         var inputs = prefix.Length == 0 ? texts : [.. texts.Select(text => prefix + text)];

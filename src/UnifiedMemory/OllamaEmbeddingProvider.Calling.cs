@@ -29,7 +29,7 @@ public sealed partial class OllamaEmbeddingProvider
         ArgumentNullException.ThrowIfNull(texts);
         var prefix = purpose == EmbeddingPurpose.Query ? _options.QueryPrefix! : _options.DocumentPrefix!;
         foreach (var text in texts)
-            RequireText(text);
+            EmbeddingText.RequireWellFormed(text);
 
         var vectors = new List<float[]>(texts.Count);
         foreach (var batch in EmbeddingBatchBudget.Split(texts, Limits))
@@ -93,7 +93,8 @@ public sealed partial class OllamaEmbeddingProvider
         }
         catch (Exception exception) when (OllamaResilience.IsUnreachable(exception))
         {
-            throw Unavailable("cannot be reached; start it with 'ollama serve', or set OllamaOptions.BaseAddress or OLLAMA_HOST", exception);
+            throw Unavailable(
+                "cannot be reached; start it with 'ollama serve', or set OllamaOptions.BaseAddress or OLLAMA_HOST", exception);
         }
     }
 
@@ -171,19 +172,5 @@ public sealed partial class OllamaEmbeddingProvider
         return Math.Abs(norm - 1) <= NormTolerance
             ? null
             : FormattableString.Invariant($"the vector's norm is {norm:0.####} instead of 1 ± {NormTolerance}");
-    }
-
-    /// <summary>Half a character cannot be sent; the service would embed another text than was given.</summary>
-    private static void RequireText(string text)
-    {
-        ArgumentNullException.ThrowIfNull(text);
-        for (var i = 0; i < text.Length; i++)
-        {
-            if (!char.IsSurrogate(text[i]))
-                continue;
-            if (i + 1 == text.Length || !char.IsSurrogatePair(text[i], text[i + 1]))
-                throw new EmbeddingRejectedException($"The text is not valid Unicode: a lone surrogate at character {i}.");
-            i++;
-        }
     }
 }

@@ -14,10 +14,14 @@ public sealed partial class OllamaEmbeddingProvider
         return answer.Outcome switch
         {
             OllamaOutcome.ModelMissing => Misconfigured(
-                $"The model '{Model}' is not on {_client.ShownAddress}. Run 'ollama pull {Model}', or set OllamaOptions.PullMissingModel."),
+                $"The model '{Model}' is not on {_client.ShownAddress}. Run 'ollama pull {Model}', " +
+                "or set OllamaOptions.PullMissingModel."),
             OllamaOutcome.TooLong => new EmbeddingRejectedException(
-                (several ? $"One of {texts.Count} texts, the longest of {longest} characters," : $"The text of {longest} characters") +
-                $" is longer than the context of the model '{Model}'. Store it in smaller pieces, or set OllamaOptions.Truncate."),
+                (several
+                    ? $"One of {texts.Count} texts, the longest of {longest} characters,"
+                    : $"The text of {longest} characters") +
+                $" is longer than the context of the model '{Model}'. Store it in smaller pieces, " +
+                "or set OllamaOptions.Truncate."),
             OllamaOutcome.NotFinite => new EmbeddingRejectedException(
                 $"The model '{Model}' made numbers that are not finite of {Of(texts)}."),
             OllamaOutcome.TextRefused => new EmbeddingRejectedException(

@@ -58,7 +58,8 @@ public sealed class OllamaOptions
     public bool Truncate { get; set; }
 
     /// <summary>
-    /// Whether a missing model is pulled from the Ollama library on first use. Default: <c>false</c>: the call fails and says how.
+    /// Whether a missing model is pulled from the Ollama library on first use. Default: <c>false</c>, the call fails and says
+    /// how to pull it.
     /// </summary>
     public bool PullMissingModel { get; set; }
 
@@ -77,9 +78,9 @@ public sealed class OllamaOptions
         if (BaseAddress is not null)
         {
             if (!BaseAddress.IsAbsoluteUri || BaseAddress.Scheme is not ("http" or "https"))
-                yield return "OllamaOptions.BaseAddress must be an absolute http or https address, such as http://localhost:11434.";
+                yield return "OllamaOptions.BaseAddress must be an absolute http(s) address, such as http://localhost:11434.";
             else if (BaseAddress.UserInfo.Length > 0)
-                yield return "OllamaOptions.BaseAddress holds credentials; pass an HttpClient with an Authorization header instead.";
+                yield return "OllamaOptions.BaseAddress holds credentials; pass an HttpClient with an Authorization header.";
         }
 
         if (string.IsNullOrWhiteSpace(Model))
@@ -94,7 +95,7 @@ public sealed class OllamaOptions
             yield return $"OllamaOptions.MaxConcurrentCalls is {MaxConcurrentCalls}; it must be at least 1.";
         // The upper bound is that of Polly's time-out strategy; the lower one too.
         if (Timeout < TimeSpan.FromMilliseconds(10) || Timeout > TimeSpan.FromDays(1))
-            yield return $"OllamaOptions.Timeout is {Timeout}; it must be 10 milliseconds to 1 day, and long enough to load the model.";
+            yield return $"OllamaOptions.Timeout is {Timeout}; it must be 10 ms to 1 day, and long enough to load the model.";
         if (MaxRetries is < 0 or > 20)
             yield return $"OllamaOptions.MaxRetries is {MaxRetries}; it must be 0 to 20.";
         if (KeepAlive < TimeSpan.Zero && KeepAlive != System.Threading.Timeout.InfiniteTimeSpan)

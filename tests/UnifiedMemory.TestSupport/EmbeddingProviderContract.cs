@@ -17,7 +17,7 @@ public abstract class EmbeddingProviderContract
 
     private IEmbeddingProvider _provider = null!;
 
-    /// <summary>The provider under test. Call <see cref="Assert.Ignore(string)"/> where it cannot be had, with the reason.</summary>
+    /// <summary>The provider under test. Where it cannot be had: <see cref="Assert.Ignore(string)"/> with the reason.</summary>
     protected abstract Task<IEmbeddingProvider> CreateProviderAsync();
 
     [SetUp]
@@ -94,7 +94,8 @@ public abstract class EmbeddingProviderContract
     {
         try
         {
-            var vectors = await _provider.EmbedAsync([string.Concat(Enumerable.Repeat("long memory ", 20_000))], EmbeddingPurpose.Document);
+            var text = string.Concat(Enumerable.Repeat("long memory ", 20_000));
+            var vectors = await _provider.EmbedAsync([text], EmbeddingPurpose.Document);
             Assert.That(vectors.Single(), Has.Length.EqualTo(_provider.Dimensions));
         }
         catch (EmbeddingRejectedException rejected)

@@ -13,7 +13,7 @@ public sealed partial class OllamaStandIn
     private int _failNext;
     private int _failNextStatus;
 
-    /// <summary>Inputs that contain this fail their whole batch, with <see cref="PoisonStatus"/> and <see cref="PoisonError"/>.</summary>
+    /// <summary>Inputs that contain this fail their whole batch, with the two properties that follow.</summary>
     public string? Poison { get; set; }
 
     /// <summary>The status of a poisoned batch. Default: 400.</summary>
@@ -25,7 +25,7 @@ public sealed partial class OllamaStandIn
     /// <summary>Inputs longer than this many characters are too long, unless the call may truncate. Default: no limit.</summary>
     public int ContextLength { get; set; } = int.MaxValue;
 
-    /// <summary>Changes the vector of an input before it is sent: a wrong length, NaN, zeros. <c>null</c> leaves it out.</summary>
+    /// <summary>Changes the vector of an input before it is sent: wrong length, NaN, zeros; <c>null</c> leaves it out.</summary>
     public Func<string, float[], float[]?>? Distort { get; set; }
 
     /// <summary>Whether <c>/api/embed</c> closes the connection without an answer.</summary>
@@ -77,12 +77,8 @@ public sealed partial class OllamaStandIn
         var keepAlive = body.TryGetProperty("keep_alive", out var time) ? time.GetString() : null;
         var request = new OllamaStandInRequest(body.GetProperty("model").GetString()!, inputs, truncate, keepAlive);
 
-        var concurrent = Interlocked.Increment(ref _concurrent);
-        int seen;
-        while (concurrent > (seen = _maxConcurrency) && Interlocked.CompareExchange(ref _maxConcurrency, concurrent, seen) != seen)
-        {
-        }
-
+        lock (_arrivals)
+            _maxConcurrency = Math.Max(_maxConcurrency, ++_concurrent);
         Interlocked.Increment(ref _embedCalls);
         Requests.Enqueue(request);
         try
@@ -103,7 +99,8 @@ public sealed partial class OllamaStandIn
         }
         finally
         {
-            Interlocked.Decrement(ref _concurrent);
+            lock (_arrivals)
+                _concurrent--;
         }
     }
 

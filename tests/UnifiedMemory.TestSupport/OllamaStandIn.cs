@@ -32,7 +32,10 @@ public sealed partial class OllamaStandIn : IAsyncDisposable
     {
         _app = app;
         app.MapGet("/api/version", () => Results.Json(new { version = "0.0.0-stand-in" }));
-        app.MapGet("/api/tags", () => Results.Json(new { models = Models.Keys.Select(name => new { name, model = name, digest = Digest }) }));
+        app.MapGet("/api/tags", () => Results.Json(new
+        {
+            models = Models.Keys.Select(name => new { name, model = name, digest = Digest }),
+        }));
         app.MapPost("/api/show", ShowAsync);
         app.MapPost("/api/pull", PullAsync);
         app.MapPost("/api/embed", EmbedAsync);
@@ -128,7 +131,7 @@ public sealed partial class OllamaStandIn : IAsyncDisposable
         await ArriveAsync(context);
         context.Response.ContentType = "application/x-ndjson";
         await context.Response.WriteAsync("{\"status\":\"pulling manifest\"}\n");
-        await context.Response.WriteAsync("{\"status\":\"pulling dddd\",\"digest\":\"sha256:dddd\",\"total\":100,\"completed\":50}\n");
+        await context.Response.WriteAsync("""{"status":"pulling d","digest":"sha256:d","total":9,"completed":5}""" + "\n");
         await context.Response.Body.FlushAsync();
         if (PullError is not null)
         {

@@ -6,7 +6,7 @@ internal sealed partial class Embedder
     // then, not the texts.
     private const int LonelyFailuresOfAnOutage = 3;
 
-    /// <summary>Under the lock: as many workers as there is work for, up to the limit. A worker ends when both queues are empty.</summary>
+    /// <summary>Under the lock: as many workers as there is work for, up to the limit. They end with the work.</summary>
     private void StartWorkers()
     {
         var wanted = Math.Min(_queries.Count + _documents.Count, Math.Max(1, _limits.MaxConcurrentCalls) - _workers);

@@ -175,7 +175,7 @@ internal sealed partial class Embedder : IDisposable
     }
 
     /// <summary>
-    /// Only this caller's waiting ends. Work that nobody waits for any more is not joined again: whoever comes next starts afresh.
+    /// Only this caller's waiting ends. Work that nobody waits for any more is not joined again: who comes next starts afresh.
     /// </summary>
     private void Leave(EmbeddingWork[] joined)
     {

@@ -1,6 +1,6 @@
 namespace UnifiedMemory.Embeddings;
 
-/// <summary>Counts texts into one call until <see cref="EmbeddingLimits"/> are reached. Counts the first text whatever its size.</summary>
+/// <summary>Counts texts into one call until <see cref="EmbeddingLimits"/> are reached. The first text always fits.</summary>
 internal struct EmbeddingBatchBudget(EmbeddingLimits limits)
 {
     private int _items;

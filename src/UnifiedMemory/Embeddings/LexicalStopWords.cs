@@ -18,7 +18,8 @@ internal static class LexicalStopWords
         // source code
         "args bool case catch class const def default do elif else except false finally float function func import int " +
         "kwargs lambda let main new none null object param params pass private public raise return returns self static str " +
-        "string this throw true try type value var void yield python code example").Split(' ').ToFrozenSet(StringComparer.Ordinal);
+        "string this throw true try type value var void yield python code example")
+        .Split(' ').ToFrozenSet(StringComparer.Ordinal);
 
     private static readonly FrozenSet<string>.AlternateLookup<ReadOnlySpan<char>> Lookup =
         Words.GetAlternateLookup<ReadOnlySpan<char>>();

@@ -6,7 +6,8 @@ namespace UnifiedMemory.Embeddings;
 /// One answer of <c>/api/embed</c>. The service's own message is used to classify and then dropped: a proxy in between
 /// may repeat the request in it, and memory content must not reach messages or logs.
 /// </summary>
-internal readonly record struct OllamaAnswer(OllamaOutcome Outcome, HttpStatusCode Status, int Texts, float[][]? Embeddings = null)
+internal readonly record struct OllamaAnswer(
+    OllamaOutcome Outcome, HttpStatusCode Status, int Texts, float[][]? Embeddings = null)
 {
     /// <summary>Reads what a refusal means (status and message as of Ollama 0.30).</summary>
     public static OllamaAnswer Refused(HttpStatusCode status, string? error, int texts)

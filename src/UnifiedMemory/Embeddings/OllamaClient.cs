@@ -44,9 +44,11 @@ internal sealed class OllamaClient(HttpClient http, OllamaOptions options)
     /// <summary>The model's entry in <c>GET /api/tags</c>; <c>null</c> when it is not pulled.</summary>
     public async Task<OllamaWire.LocalModel?> FindModelAsync(CancellationToken cancellationToken)
     {
-        using var response = await SendAsync<string>(HttpMethod.Get, "api/tags", null, null, cancellationToken).ConfigureAwait(false);
+        using var response = await SendAsync<string>(HttpMethod.Get, "api/tags", null, null, cancellationToken)
+            .ConfigureAwait(false);
         response.EnsureSuccessStatusCode();
-        var tags = await response.Content.ReadFromJsonAsync(OllamaWire.Json.Default.TagsAnswer, cancellationToken).ConfigureAwait(false);
+        var tags = await response.Content.ReadFromJsonAsync(OllamaWire.Json.Default.TagsAnswer, cancellationToken)
+            .ConfigureAwait(false);
         var tagged = options.Model.Contains(':', StringComparison.Ordinal) ? options.Model : options.Model + ":latest";
         return tags?.Models?.FirstOrDefault(model => string.Equals(model.Name, tagged, StringComparison.OrdinalIgnoreCase));
     }
@@ -59,7 +61,8 @@ internal sealed class OllamaClient(HttpClient http, OllamaOptions options)
             cancellationToken).ConfigureAwait(false);
         if (!response.IsSuccessStatusCode)
             return null;
-        var shown = await response.Content.ReadFromJsonAsync(OllamaWire.Json.Default.ShowAnswer, cancellationToken).ConfigureAwait(false);
+        var shown = await response.Content.ReadFromJsonAsync(OllamaWire.Json.Default.ShowAnswer, cancellationToken)
+            .ConfigureAwait(false);
         var length = shown?.ModelInfo?
             .Where(entry => entry.Key.EndsWith(".embedding_length", StringComparison.Ordinal))
             .Select(entry => entry.Value)
@@ -67,17 +70,20 @@ internal sealed class OllamaClient(HttpClient http, OllamaOptions options)
         return length is { ValueKind: JsonValueKind.Number } number && number.TryGetInt32(out var value) ? value : null;
     }
 
-    /// <summary><c>POST /api/pull</c>, read to its end. Each line of progress may take as long as the options' time-out.</summary>
+    /// <summary><c>POST /api/pull</c>, read to its end. Each line may take as long as the options' time-out.</summary>
     /// <exception cref="UnifiedMemoryException">The service reports an error, or ends without success.</exception>
     public async Task PullAsync(TimeProvider timeProvider, CancellationToken cancellationToken)
     {
         using var stalled = new CancellationTokenSource(options.Timeout, timeProvider);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(stalled.Token, cancellationToken);
         using var response = await SendAsync(
-            HttpMethod.Post, "api/pull", new OllamaWire.PullRequest(options.Model, Stream: true), OllamaWire.Json.Default.PullRequest,
-            either.Token).ConfigureAwait(false);
+            HttpMethod.Post, "api/pull", new OllamaWire.PullRequest(options.Model, Stream: true),
+            OllamaWire.Json.Default.PullRequest, either.Token).ConfigureAwait(false);
         if (!response.IsSuccessStatusCode)
-            throw NotPulled(await ReadErrorAsync(response, either.Token).ConfigureAwait(false) ?? $"status {(int)response.StatusCode}");
+        {
+            var refusal = await ReadErrorAsync(response, either.Token).ConfigureAwait(false);
+            throw NotPulled(refusal ?? $"status {(int)response.StatusCode}");
+        }
 
         using var reader = new StreamReader(await response.Content.ReadAsStreamAsync(either.Token).ConfigureAwait(false));
         OllamaWire.PullProgress? last = null;
@@ -125,5 +131,6 @@ internal sealed class OllamaClient(HttpClient http, OllamaOptions options)
     }
 
     private static bool IsJson(HttpResponseMessage response) =>
-        response.Content.Headers.ContentType is { MediaType: { } type } && type.Contains("json", StringComparison.OrdinalIgnoreCase);
+        response.Content.Headers.ContentType is { MediaType: { } type }
+        && type.Contains("json", StringComparison.OrdinalIgnoreCase);
 }

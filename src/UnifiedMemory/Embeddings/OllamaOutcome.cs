@@ -24,6 +24,6 @@ internal enum OllamaOutcome
     /// <summary>500: transient, or one text's fault. Only trying tells.</summary>
     InternalError,
 
-    /// <summary>Nothing that another text or another moment changes: the model does not embed, no permission, no such path.</summary>
+    /// <summary>No other text or moment changes it: the model does not embed, no permission, no such path.</summary>
     SetupRefused,
 }

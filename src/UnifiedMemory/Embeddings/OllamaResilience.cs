@@ -32,7 +32,8 @@ internal static class OllamaResilience
                 ShouldHandle = arguments => ValueTask.FromResult(arguments.AttemptNumber < RetriesFor(arguments.Outcome)),
                 OnRetry = arguments =>
                 {
-                    logger.Retrying(arguments.AttemptNumber + 1, options.Model, Describe(arguments.Outcome), arguments.RetryDelay);
+                    var reason = Describe(arguments.Outcome);
+                    logger.Retrying(arguments.AttemptNumber + 1, options.Model, reason, arguments.RetryDelay);
                     return ValueTask.CompletedTask;
                 },
             });

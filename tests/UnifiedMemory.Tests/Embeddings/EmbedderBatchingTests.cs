@@ -71,7 +71,7 @@ internal sealed class EmbedderBatchingTests : EmbedderFixture
     [Test]
     public async Task Batches_are_bounded_by_characters_and_a_longer_text_goes_alone()
     {
-        var provider = new ScriptedProvider(new EmbeddingLimits(MaxBatchItems: 100, MaxBatchCharacters: 10, MaxConcurrentCalls: 1));
+        var provider = new ScriptedProvider(new EmbeddingLimits(100, MaxBatchCharacters: 10, MaxConcurrentCalls: 1));
         var embedder = CreateEmbedder(provider);
         string[] texts = ["aaaa", "bbbb", "cc", "d", new string('e', 50), "f"];
 
@@ -114,7 +114,9 @@ internal sealed class EmbedderBatchingTests : EmbedderFixture
         await Task.WhenAll(calls);
 
         Assert.That((await bulk).Select(result => result.Vector), Has.All.EqualTo(ScriptedProvider.VectorOf("same")));
-        Assert.That(provider.Calls.Select(call => call.Purpose), Is.EquivalentTo([EmbeddingPurpose.Query, EmbeddingPurpose.Document]));
+        Assert.That(
+            provider.Calls.Select(call => call.Purpose),
+            Is.EquivalentTo([EmbeddingPurpose.Query, EmbeddingPurpose.Document]));
         Assert.That(provider.BatchSizes, Has.All.EqualTo(1));
     }
 

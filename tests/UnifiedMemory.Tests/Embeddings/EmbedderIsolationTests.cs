@@ -21,7 +21,9 @@ internal sealed class EmbedderIsolationTests : EmbedderFixture
 
         Assert.That(Failed(results), Is.EqualTo([poisonous]));
         Assert.That(results[poisonous].Error, Is.TypeOf<EmbeddingRejectedException>());
-        Assert.That(results[(poisonous + 1) % count].Vector, Is.EqualTo(ScriptedProvider.VectorOf(texts[(poisonous + 1) % count])));
+        Assert.That(
+            results[(poisonous + 1) % count].Vector,
+            Is.EqualTo(ScriptedProvider.VectorOf(texts[(poisonous + 1) % count])));
         Assert.That(provider.Calls, Has.Count.EqualTo((2 * (int)Math.Log2(count)) + 1));
     }
 
@@ -85,7 +87,8 @@ internal sealed class EmbedderIsolationTests : EmbedderFixture
         var provider = new ScriptedProvider(OneBigCall) { Answer = _ => throw down };
         var embedder = CreateEmbedder(provider);
         Assert.That(
-            async () => await embedder.EmbedManyAsync(Numbered(16), EmbeddingPurpose.Document, default), Throws.Exception.SameAs(down));
+            async () => await embedder.EmbedManyAsync(Numbered(16), EmbeddingPurpose.Document, default),
+            Throws.Exception.SameAs(down));
         Assert.That(provider.Calls, Has.Count.EqualTo(1));
     }
 
@@ -146,12 +149,16 @@ internal sealed class EmbedderIsolationTests : EmbedderFixture
     [Test]
     public async Task A_failed_text_is_tried_again_by_the_next_call()
     {
-        var provider = new ScriptedProvider { Answer = _ => throw new UnifiedMemoryException("embed", "down", isTransient: true) };
+        var down = new UnifiedMemoryException("embed", "down", isTransient: true);
+        var provider = new ScriptedProvider { Answer = _ => throw down };
         var embedder = CreateEmbedder(provider);
         Assert.That(
-            async () => await embedder.EmbedAsync("text", EmbeddingPurpose.Query, default), Throws.TypeOf<UnifiedMemoryException>());
+            async () => await embedder.EmbedAsync("text", EmbeddingPurpose.Query, default),
+            Throws.TypeOf<UnifiedMemoryException>());
         provider.Answer = texts => [.. texts.Select(ScriptedProvider.VectorOf)];
-        Assert.That(await embedder.EmbedAsync("text", EmbeddingPurpose.Query, default), Is.EqualTo(ScriptedProvider.VectorOf("text")));
+        Assert.That(
+            await embedder.EmbedAsync("text", EmbeddingPurpose.Query, default),
+            Is.EqualTo(ScriptedProvider.VectorOf("text")));
     }
 
     private static IEnumerable<(float[]? Vector, string Finding)> BadVectors() =>
@@ -163,8 +170,9 @@ internal sealed class EmbedderIsolationTests : EmbedderFixture
         (null, "no vector"),
     ];
 
-    private static Func<IReadOnlyList<string>, IReadOnlyList<float[]>> Poisoned(Exception error, params string[] poisonous) => texts =>
-        texts.Any(poisonous.Contains) ? throw error : [.. texts.Select(ScriptedProvider.VectorOf)];
+    private static Func<IReadOnlyList<string>, IReadOnlyList<float[]>> Poisoned(
+        Exception error, params string[] poisonous) => texts => texts.Any(poisonous.Contains)
+            ? throw error : [.. texts.Select(ScriptedProvider.VectorOf)];
 
     private static IEnumerable<int> Failed(EmbeddingResult[] results) =>
         Enumerable.Range(0, results.Length).Where(i => results[i].Error is not null);

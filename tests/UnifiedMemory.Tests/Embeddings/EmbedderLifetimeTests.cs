@@ -81,7 +81,8 @@ internal sealed class EmbedderLifetimeTests : EmbedderFixture
         await provider.CancelledAsync();
         Assert.That(provider.Calls, Has.Count.EqualTo(1), "queued texts are never sent");
         Assert.That(
-            async () => await embedder.EmbedAsync("late", EmbeddingPurpose.Document, default), Throws.TypeOf<ObjectDisposedException>());
+            async () => await embedder.EmbedAsync("late", EmbeddingPurpose.Document, default),
+            Throws.TypeOf<ObjectDisposedException>());
     }
 
     [Test]

@@ -20,9 +20,12 @@ internal sealed class EmbedderTelemetryTests : EmbedderFixture
             if (ReferenceEquals(instrument.Meter, Meter))
                 self.EnableMeasurementEvents(instrument);
         };
-        listener.SetMeasurementEventCallback<int>((instrument, value, tags, _) => _measured.Enqueue((instrument.Name, value, tags.ToArray())));
-        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => _measured.Enqueue((instrument.Name, value, tags.ToArray())));
-        listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => _measured.Enqueue((instrument.Name, value, tags.ToArray())));
+        listener.SetMeasurementEventCallback<int>(
+            (instrument, value, tags, _) => _measured.Enqueue((instrument.Name, value, tags.ToArray())));
+        listener.SetMeasurementEventCallback<long>(
+            (instrument, value, tags, _) => _measured.Enqueue((instrument.Name, value, tags.ToArray())));
+        listener.SetMeasurementEventCallback<double>(
+            (instrument, value, tags, _) => _measured.Enqueue((instrument.Name, value, tags.ToArray())));
         listener.Start();
     }
 
@@ -46,7 +49,8 @@ internal sealed class EmbedderTelemetryTests : EmbedderFixture
     [Test]
     public void A_failed_call_is_measured_with_the_type_of_its_error()
     {
-        var provider = new ScriptedProvider { Answer = _ => throw new UnifiedMemoryException("embed", "down", isTransient: true) };
+        var down = new UnifiedMemoryException("embed", "down", isTransient: true);
+        var provider = new ScriptedProvider { Answer = _ => throw down };
         var embedder = CreateEmbedder(provider);
         Assert.That(async () => await embedder.EmbedAsync("x", EmbeddingPurpose.Document, default), Throws.Exception);
         Assert.That(Values("unifiedmemory.embedding.duration", "error.type", "unavailable"), Has.Length.EqualTo(1));
@@ -69,7 +73,9 @@ internal sealed class EmbedderTelemetryTests : EmbedderFixture
         await CreateEmbedder(new ScriptedProvider()).EmbedAsync("secret", EmbeddingPurpose.Query, default);
 
         var call = spans.Single(span => span.TraceId == caller.TraceId);
-        Assert.That((call.DisplayName, call.Kind, call.ParentSpanId), Is.EqualTo(("embeddings scripted", ActivityKind.Client, caller.SpanId)));
+        Assert.That(
+            (call.DisplayName, call.Kind, call.ParentSpanId),
+            Is.EqualTo(("embeddings scripted", ActivityKind.Client, caller.SpanId)));
         Assert.That(call.GetTagItem("gen_ai.operation.name"), Is.EqualTo("embeddings"));
         Assert.That(call.GetTagItem("gen_ai.request.model"), Is.EqualTo("scripted"));
         Assert.That(call.GetTagItem("gen_ai.embeddings.dimension.count"), Is.EqualTo(4));

@@ -19,9 +19,12 @@ internal sealed class GeneratorEmbeddingProviderTests
     public void A_generator_that_does_not_tell_needs_to_be_told()
     {
         using var silent = new ScriptedGenerator(null);
-        Assert.That(() => new GeneratorEmbeddingProvider(silent), Throws.ArgumentException.With.Property("ParamName").EqualTo("model"));
         Assert.That(
-            () => new GeneratorEmbeddingProvider(silent, "m"), Throws.ArgumentException.With.Property("ParamName").EqualTo("dimensions"));
+            () => new GeneratorEmbeddingProvider(silent),
+            Throws.ArgumentException.With.Property("ParamName").EqualTo("model"));
+        Assert.That(
+            () => new GeneratorEmbeddingProvider(silent, "m"),
+            Throws.ArgumentException.With.Property("ParamName").EqualTo("dimensions"));
         Assert.That(() => new GeneratorEmbeddingProvider(silent, "m", 5000), Throws.InstanceOf<ArgumentOutOfRangeException>());
     }
 
@@ -53,10 +56,23 @@ internal sealed class GeneratorEmbeddingProviderTests
     }
 
     [Test]
+    public void A_text_with_half_a_character_is_rejected_before_anything_is_sent()
+    {
+        using var generator = new ScriptedGenerator(null);
+        var provider = new GeneratorEmbeddingProvider(generator, "m", 4);
+        Assert.That(
+            async () => await provider.EmbedAsync(["a\ud83d"], EmbeddingPurpose.Document),
+            Throws.TypeOf<EmbeddingRejectedException>());
+        Assert.That(generator.Seen, Is.Empty);
+    }
+
+    [Test]
     public void A_rejection_by_the_generator_passes_unchanged()
     {
         using var generator = new ScriptedGenerator(null) { Failure = new EmbeddingRejectedException("too long") };
         var provider = new GeneratorEmbeddingProvider(generator, "m", 4);
-        Assert.That(async () => await provider.EmbedAsync(["a"], EmbeddingPurpose.Document), Throws.Exception.SameAs(generator.Failure));
+        Assert.That(
+            async () => await provider.EmbedAsync(["a"], EmbeddingPurpose.Document),
+            Throws.Exception.SameAs(generator.Failure));
     }
 }

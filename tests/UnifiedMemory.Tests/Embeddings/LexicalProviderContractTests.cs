@@ -4,5 +4,6 @@ namespace UnifiedMemory.Tests.Embeddings;
 
 internal sealed class LexicalProviderContractTests : EmbeddingProviderContract
 {
-    protected override Task<IEmbeddingProvider> CreateProviderAsync() => Task.FromResult<IEmbeddingProvider>(new LexicalEmbeddingProvider());
+    protected override Task<IEmbeddingProvider> CreateProviderAsync() =>
+        Task.FromResult<IEmbeddingProvider>(new LexicalEmbeddingProvider());
 }

@@ -11,7 +11,9 @@ internal sealed class OllamaEmbeddingProviderTests : OllamaFixture
         var document = await provider.EmbedAsync(["text"], EmbeddingPurpose.Document);
         await provider.EmbedAsync(["text"], EmbeddingPurpose.Query);
 
-        Assert.That(Ollama.Requests.SelectMany(request => request.Inputs), Is.EqualTo(["search_document: text", "search_query: text"]));
+        Assert.That(
+            Ollama.Requests.SelectMany(request => request.Inputs),
+            Is.EqualTo(["search_document: text", "search_query: text"]));
         Assert.That(document[0], Is.EqualTo(Ollama.VectorOf("search_document: text")).Within(1e-7f));
     }
 
@@ -61,7 +63,9 @@ internal sealed class OllamaEmbeddingProviderTests : OllamaFixture
         Ollama.ContextLength = 100;
         var failure = await FailureOf(CreateProvider(), new string('x', 2345));
         Assert.That(failure, Is.TypeOf<EmbeddingRejectedException>());
-        Assert.That(failure.Message, Does.Contain("2,345 characters").And.Contain("OllamaOptions.Truncate").And.Not.Contain("xxx"));
+        Assert.That(
+            failure.Message,
+            Does.Contain("2,345 characters").And.Contain("OllamaOptions.Truncate").And.Not.Contain("xxx"));
         Assert.That(Ollama.InjectedFaults, Is.EqualTo(1), "too long is final: no retry");
     }
 
@@ -70,7 +74,8 @@ internal sealed class OllamaEmbeddingProviderTests : OllamaFixture
     {
         Ollama.ContextLength = 100;
         var longText = new string('x', 500);
-        var vectors = await CreateProvider(o => o.Truncate = true).EmbedAsync(["a", "b", longText, "c"], EmbeddingPurpose.Document);
+        var provider = CreateProvider(o => o.Truncate = true);
+        var vectors = await provider.EmbedAsync(["a", "b", longText, "c"], EmbeddingPurpose.Document);
 
         Assert.That(vectors[2], Is.EqualTo(Ollama.VectorOf(("search_document: " + longText)[..100])).Within(1e-7f));
         Assert.That(vectors[3], Is.EqualTo(Ollama.VectorOf("search_document: c")).Within(1e-7f));

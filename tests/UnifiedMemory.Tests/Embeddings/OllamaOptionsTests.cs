@@ -29,6 +29,23 @@ internal sealed class OllamaOptionsTests
     public void OLLAMA_HOST_is_read_as_Ollama_reads_it(string? value, string expected) =>
         Assert.That(OllamaAddress.Parse(value).AbsoluteUri, Is.EqualTo(expected));
 
+    [Test]
+    public void OLLAMA_HOST_is_used_where_the_options_name_no_address()
+    {
+        var before = Environment.GetEnvironmentVariable("OLLAMA_HOST");
+        try
+        {
+            Environment.SetEnvironmentVariable("OLLAMA_HOST", "example.com:8080");
+            Assert.That(new OllamaOptions().Resolve().BaseAddress, Is.EqualTo(new Uri("http://example.com:8080/")));
+            var named = new OllamaOptions { BaseAddress = new Uri("http://other") };
+            Assert.That(named.Resolve().BaseAddress, Is.EqualTo(new Uri("http://other/")));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("OLLAMA_HOST", before);
+        }
+    }
+
     [TestCase("http://example.com", "http://example.com/")]
     [TestCase("http://example.com/ollama", "http://example.com/ollama/")]
     public void A_path_is_kept(string value, string expected) =>

@@ -20,7 +20,8 @@ internal sealed class OllamaPullTests : OllamaFixture
     public async Task A_missing_model_is_pulled_once_for_all_callers_when_the_options_allow_it()
     {
         var provider = CreateProvider(o => (o.PullMissingModel, o.MaxConcurrentCalls) = (true, 4));
-        var calls = await Task.WhenAll(Enumerable.Range(0, 8).Select(i => provider.EmbedAsync([$"text {i}"], EmbeddingPurpose.Document)));
+        var calls = await Task.WhenAll(Enumerable.Range(0, 8)
+            .Select(i => provider.EmbedAsync([$"text {i}"], EmbeddingPurpose.Document)));
         Assert.That(calls, Has.All.Count.EqualTo(1));
         Assert.That(Ollama.InjectedFaults, Is.Positive);
         Assert.That(Ollama.Pulls, Is.EqualTo(1));

@@ -27,7 +27,7 @@ internal sealed class ScriptedProvider(EmbeddingLimits? limits = null) : IEmbedd
 
     public IEnumerable<int> BatchSizes => Calls.Select(call => call.Texts.Count);
 
-    public static float[] VectorOf(string text) => [1, text.Length, text.Length == 0 ? 0 : text[0], text.Length == 0 ? 0 : text[^1]];
+    public static float[] VectorOf(string text) => [1, text.Length, text.FirstOrDefault(), text.LastOrDefault()];
 
     /// <summary>Calls that follow hang until <see cref="Release"/>.</summary>
     public void Hold() => Volatile.Write(ref _hold, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
