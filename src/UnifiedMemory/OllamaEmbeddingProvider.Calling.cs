@@ -4,6 +4,7 @@ using Polly;
 using Polly.CircuitBreaker;
 using Polly.Timeout;
 using UnifiedMemory.Embeddings;
+using UnifiedMemory.Monitoring;
 
 namespace UnifiedMemory;
 
@@ -13,7 +14,7 @@ public sealed partial class OllamaEmbeddingProvider
 
     private static readonly TimeSpan QuestionTimeout = TimeSpan.FromSeconds(2);
 
-    private static readonly Counter<long> Truncated = EmbeddingTelemetry.DefaultMeter.CreateCounter<long>(
+    private static readonly Counter<long> Truncated = Telemetry.Meter.CreateCounter<long>(
         "unifiedmemory.embedding.truncated", "{text}", "Texts of which only the beginning was embedded.");
 
     private readonly ResiliencePipeline<OllamaAnswer> _pipeline;

@@ -45,7 +45,7 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable
         _memories = new MemoryTable(_database, _schema, options);
         _registry = new StoreRegistry(_schema);
         _migrator = new Migrator(options, _schema, loggerFactory, time);
-        _embedder = new Embedder(embeddingProvider, StoreMetrics.Meter, loggerFactory.CreateLogger<Embedder>(), options.QueryCacheSize);
+        _embedder = new Embedder(embeddingProvider, Telemetry.Meter, loggerFactory.CreateLogger<Embedder>(), options.QueryCacheSize);
         _writer = new MemoryWriter(_memories, _embedder);
         _opening = new SharedAttempt(CheckAsync);
     }

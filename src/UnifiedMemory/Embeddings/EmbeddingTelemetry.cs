@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging;
+using UnifiedMemory.Monitoring;
 
 namespace UnifiedMemory.Embeddings;
 
@@ -10,12 +11,6 @@ namespace UnifiedMemory.Embeddings;
 /// </summary>
 internal sealed class EmbeddingTelemetry
 {
-    /// <summary>Spans of provider calls.</summary>
-    public static readonly ActivitySource Source = new("UnifiedMemory");
-
-    /// <summary>The library's meter, for instruments that have no other to be made on.</summary>
-    public static readonly Meter DefaultMeter = new("UnifiedMemory");
-
     private readonly IEmbeddingProvider _provider;
     private readonly ILogger _logger;
     private readonly Histogram<int> _batchSize;
@@ -43,8 +38,8 @@ internal sealed class EmbeddingTelemetry
         var purpose = batch[0].Purpose;
         _batchSize.Record(batch.Count, Tag(purpose));
         var others = batch.Skip(1).Select(work => work.Origin).Where(origin => origin != default).Distinct();
-        var activity = Source.HasListeners()
-            ? Source.StartActivity(
+        var activity = Telemetry.Source.HasListeners()
+            ? Telemetry.Source.StartActivity(
                 ActivityKind.Client, batch[0].Origin, links: others.Select(origin => new ActivityLink(origin)),
                 name: $"embeddings {_provider.Model}")
             : null;

@@ -8,8 +8,6 @@ namespace UnifiedMemory.Monitoring;
 /// </summary>
 internal sealed class Operation : IDisposable
 {
-    public static readonly ActivitySource Source = new("UnifiedMemory");
-
     private readonly string _name;
     private readonly long _started = Stopwatch.GetTimestamp();
     private readonly Activity? _activity;
@@ -18,7 +16,7 @@ internal sealed class Operation : IDisposable
     private Operation(string name, string spanName)
     {
         _name = name;
-        _activity = Source.StartActivity(spanName, ActivityKind.Internal);
+        _activity = Telemetry.Source.StartActivity(spanName, ActivityKind.Internal);
         _activity?.SetTag("gen_ai.operation.name", spanName);
     }
 

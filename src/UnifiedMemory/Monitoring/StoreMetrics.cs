@@ -9,27 +9,25 @@ namespace UnifiedMemory.Monitoring;
 /// </summary>
 internal static class StoreMetrics
 {
-    public static readonly Meter Meter = new("UnifiedMemory");
-
-    public static readonly Histogram<double> OperationDuration = Meter.CreateHistogram<double>(
+    public static readonly Histogram<double> OperationDuration = Telemetry.Meter.CreateHistogram<double>(
         "unifiedmemory.operation.duration", "s", "Time of a call of the store, with embedding, waiting and retries.");
 
-    public static readonly Histogram<double> DatabaseDuration = Meter.CreateHistogram<double>(
+    public static readonly Histogram<double> DatabaseDuration = Telemetry.Meter.CreateHistogram<double>(
         "unifiedmemory.database.duration", "s", "Time that one attempt spent on the server, without waiting for a connection.");
 
-    public static readonly Histogram<double> ConnectionWait = Meter.CreateHistogram<double>(
+    public static readonly Histogram<double> ConnectionWait = Telemetry.Meter.CreateHistogram<double>(
         "unifiedmemory.connection.wait.duration", "s", "Time waited for a connection.");
 
-    public static readonly Histogram<int> StoreBatchSize = Meter.CreateHistogram<int>(
+    public static readonly Histogram<int> StoreBatchSize = Telemetry.Meter.CreateHistogram<int>(
         "unifiedmemory.store.batch.size", "{memory}", "Memories written in one round trip.");
 
-    public static readonly Counter<long> Stored = Meter.CreateCounter<long>(
+    public static readonly Counter<long> Stored = Telemetry.Meter.CreateCounter<long>(
         "unifiedmemory.store.memories", "{memory}", "Memories that were to be stored, by outcome.");
 
-    public static readonly Counter<long> Retries = Meter.CreateCounter<long>(
+    public static readonly Counter<long> Retries = Telemetry.Meter.CreateCounter<long>(
         "unifiedmemory.retries", "{retry}", "Attempts that were repeated, by operation and SQLSTATE.");
 
-    public static readonly Counter<long> Purged = Meter.CreateCounter<long>(
+    public static readonly Counter<long> Purged = Telemetry.Meter.CreateCounter<long>(
         "unifiedmemory.purge.memories", "{memory}", "Expired memories that were deleted.");
 
     public static void RecordDatabase(string operation, TimeSpan duration) =>

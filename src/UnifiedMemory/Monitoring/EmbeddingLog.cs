@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Logging;
 
-namespace UnifiedMemory.Embeddings;
+namespace UnifiedMemory.Monitoring;
 
 /// <summary>The log lines of embedding. Ids are stable; no line holds a text.</summary>
 internal static partial class EmbeddingLog
