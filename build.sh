@@ -246,6 +246,13 @@ ensure_postgres() {
 
 build() { dotnet build Memory.sln --configuration Release --nologo -warnaserror; }
 
+build_tests() {
+    local project
+    for project in tests/*.Tests/*.csproj; do
+        dotnet build "$project" --configuration Release --nologo -warnaserror
+    done
+}
+
 run_sample() {
     dotnet run --project "samples/$1" --configuration Release --no-build
 }
@@ -273,7 +280,7 @@ run_tests() {
     fi
     need_dotnet
     ensure_postgres
-    step "dotnet build" build
+    step "dotnet build" build_tests
     rm -rf "$results_dir"
     # The assemblies, not the solution: no second evaluation of all projects, and no MSBuild between a filter and its reader.
     dotnet test tests/*.Tests/bin/Release/net10.0/*.Tests.dll \
