@@ -28,7 +28,7 @@ USAGE
 
 # ---- steps ----------------------------------------------------------------------------------------------------------
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 
 die() {
     printf '%s\n' "$@" >&2
@@ -62,9 +62,8 @@ need_dotnet() {
     command -v dotnet >/dev/null 2>&1 ||
         die "The .NET 10 SDK is needed and there is no \"dotnet\" on the PATH: https://dotnet.microsoft.com/download/dotnet/10.0"
     local version
-    version=$(dotnet --version 2>/dev/null) ||
-        die "The .NET 10 SDK is needed (global.json); installed are:" "$(dotnet --list-sdks)" \
-            "Install it from https://dotnet.microsoft.com/download/dotnet/10.0"
+    version=$(dotnet --version 2>&1) ||
+        die "$version" "" "The .NET 10 SDK is needed (global.json). Install it from https://dotnet.microsoft.com/download/dotnet/10.0"
     [ "${version%%.*}" -ge 10 ] ||
         die "The .NET 10 SDK is needed; \"dotnet\" is $version: https://dotnet.microsoft.com/download/dotnet/10.0"
 }
