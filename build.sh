@@ -28,7 +28,7 @@ USAGE
 
 # ---- steps ----------------------------------------------------------------------------------------------------------
 
-say() { printf '%s\n' "$*"; }
+say() { printf '%s\n' "$@"; }
 
 die() {
     printf '%s\n' "$@" >&2
@@ -62,9 +62,8 @@ need_dotnet() {
     command -v dotnet >/dev/null 2>&1 ||
         die "The .NET 10 SDK is needed and there is no \"dotnet\" on the PATH: https://dotnet.microsoft.com/download/dotnet/10.0"
     local version
-    version=$(dotnet --version 2>/dev/null) ||
-        die "The .NET 10 SDK is needed (global.json); installed are:" "$(dotnet --list-sdks)" \
-            "Install it from https://dotnet.microsoft.com/download/dotnet/10.0"
+    version=$(dotnet --version 2>&1) ||
+        die "$version" "" "The .NET 10 SDK is needed (global.json). Install it from https://dotnet.microsoft.com/download/dotnet/10.0"
     [ "${version%%.*}" -ge 10 ] ||
         die "The .NET 10 SDK is needed; \"dotnet\" is $version: https://dotnet.microsoft.com/download/dotnet/10.0"
 }
@@ -246,6 +245,13 @@ ensure_postgres() {
 
 build() { dotnet build Memory.sln --configuration Release --nologo -warnaserror; }
 
+build_tests() {
+    local project
+    for project in tests/*.Tests/*.csproj; do
+        dotnet build "$project" --configuration Release --nologo -warnaserror
+    done
+}
+
 run_sample() {
     dotnet run --project "samples/$1" --configuration Release --no-build
 }
@@ -305,7 +311,7 @@ run_tests() {
     fi
     need_dotnet
     ensure_postgres
-    step "dotnet build" build
+    step "dotnet build" build_tests
     rm -rf "$results_dir"
     # The assemblies, not the solution: no second evaluation of all projects, and no MSBuild between a filter and its reader.
     dotnet test tests/*.Tests/bin/Release/net10.0/*.Tests.dll \

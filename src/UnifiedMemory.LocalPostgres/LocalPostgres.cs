@@ -56,15 +56,17 @@ public sealed class LocalPostgres : IAsyncDisposable
         LocalPostgresOptions options, Machine machine, CancellationToken cancellationToken)
     {
         options.Validate();
-        if (machine.ExistingConnection is { } existing)
-            return new(LocalPostgresOrigin.ExistingServer, existing, $"the server of {Machine.ConnectionVariable}", started: null);
+        if (machine.ExistingConnection is { } named)
+            return new(LocalPostgresOrigin.ExistingServer, named, $"the server of {Machine.ConnectionVariable}", started: null);
 
         if (!OperatingSystem.IsWindows())
         {
-            var installations = await InstallationSearch.FindAsync(machine.BinaryDirectories, cancellationToken).ConfigureAwait(false);
+            var installations = await InstallationSearch.FindAsync(machine.BinaryDirectories, cancellationToken)
+                .ConfigureAwait(false);
             if (installations.Count > 0)
             {
-                var server = await PrivateServer.StartAsync(installations, options, machine, cancellationToken).ConfigureAwait(false);
+                var server = await PrivateServer.StartAsync(installations, options, machine, cancellationToken)
+                    .ConfigureAwait(false);
                 return new(LocalPostgresOrigin.LocalBinaries, server.ConnectionString, server.Description, server);
             }
         }

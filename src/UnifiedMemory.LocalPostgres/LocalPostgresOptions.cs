@@ -65,8 +65,7 @@ public sealed partial class LocalPostgresOptions
             if (!SettingName().IsMatch(name))
                 errors.Add($"{nameof(Settings)} has the name \"{name}\"; a name consists of letters, digits, '_' and '.'.");
             else if (OwnSettings.Contains(name, StringComparer.OrdinalIgnoreCase))
-                errors.Add($"{nameof(Settings)} sets {name}, which the server's start decides" +
-                    (name.Equals("max_connections", StringComparison.OrdinalIgnoreCase) ? $"; use {nameof(MaxConnections)}." : "."));
+                errors.Add($"{nameof(Settings)} sets {name}, which is fixed; see {nameof(MaxConnections)}.");
             if (value is null || value.AsSpan().ContainsAny('\r', '\n', '\0'))
                 errors.Add($"{nameof(Settings)} has a value for {name} that is null or has more than one line.");
         }

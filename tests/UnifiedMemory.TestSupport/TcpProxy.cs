@@ -65,19 +65,21 @@ public sealed class TcpProxy : IAsyncDisposable
         GssEncryptionMode = GssEncryptionMode.Disable,
     }.ConnectionString;
 
-    /// <summary>Resets every new connection. (A server that is stopped refuses it outright: see <see cref="PostgresCluster"/>.)</summary>
+    /// <summary>Resets every new connection. (A stopped <see cref="PostgresCluster"/> refuses it outright.)</summary>
     public void RefuseNewConnections() => _faults = _faults with { Refuse = true };
 
     /// <summary>Holds each chunk back, in both directions.</summary>
     public void Delay(TimeSpan eachChunk) => _faults = _faults with { Delay = eachChunk };
 
-    /// <summary>Cuts each connection when it has forwarded that many more of the server's bytes, in the middle of a message or not.</summary>
+    /// <summary>Cuts each connection when that many more of the server's bytes are forwarded, within a message or not.</summary>
     public void CutAfter(long serverBytes) => _faults = _faults with { ServerBytes = new() { PerConnection = serverBytes } };
 
     /// <summary>Takes connections and bytes and answers nothing.</summary>
     public void BlackHole() => _faults = _faults with { BlackHole = true };
 
-    /// <summary>Cuts a connection when its client sends these bytes; the chunk that completes them does not reach the server.</summary>
+    /// <summary>
+    /// Cuts a connection when its client sends these bytes; the chunk that completes them does not reach the server.
+    /// </summary>
     /// <param name="text">ASCII. A prepared statement sends its text only when it is prepared.</param>
     /// <param name="times">How many connections to cut.</param>
     public void CutWhenClientSends(string text, int times = 1) =>
@@ -97,7 +99,9 @@ public sealed class TcpProxy : IAsyncDisposable
             Cut(connection);
     }
 
-    /// <summary>Ends all faults. Connections that a black hole swallowed bytes of are cut: they could only confuse both sides.</summary>
+    /// <summary>
+    /// Ends all faults. Connections that a black hole swallowed bytes of are cut: they could only confuse both sides.
+    /// </summary>
     public void Heal()
     {
         _faults = new();
@@ -133,7 +137,8 @@ public sealed class TcpProxy : IAsyncDisposable
             {
                 client = await _listener.AcceptSocketAsync(_stopping.Token);
             }
-            catch (Exception exception) when (exception is OperationCanceledException or SocketException or ObjectDisposedException)
+            catch (Exception exception)
+                when (exception is OperationCanceledException or SocketException or ObjectDisposedException)
             {
                 return;
             }

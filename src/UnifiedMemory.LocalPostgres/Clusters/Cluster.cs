@@ -5,7 +5,9 @@ using UnifiedMemory.Processes;
 
 namespace UnifiedMemory.Clusters;
 
-/// <summary>Makes, starts and stops the server of one <see cref="ClusterDirectory"/>. Callers see to it that one does at a time.</summary>
+/// <summary>
+/// Makes, starts and stops the server of one <see cref="ClusterDirectory"/>. Callers see to it that one does at a time.
+/// </summary>
 internal sealed class Cluster(PostgresInstallation installation, ClusterDirectory directory, TimeProvider time)
 {
     public const string Superuser = "postgres";
@@ -43,7 +45,9 @@ internal sealed class Cluster(PostgresInstallation installation, ClusterDirector
                 $"initdb of PostgreSQL {Installation.Version} failed in {Directory.Root}{AsUser()}. {result.Output.Trim()}");
 
         await File.AppendAllTextAsync(
-            Path.Combine(Directory.UnfinishedData, "postgresql.conf"), $"include '{ClusterSettings.FileName}'\n", cancellationToken)
+            Path.Combine(Directory.UnfinishedData, "postgresql.conf"),
+            $"include '{ClusterSettings.FileName}'\n",
+            cancellationToken)
             .ConfigureAwait(false);
         System.IO.Directory.Move(Directory.UnfinishedData, Directory.Data);
     }
@@ -66,7 +70,8 @@ internal sealed class Cluster(PostgresInstallation installation, ClusterDirector
             var triedPort = port ?? FindFreePort();
             var configuration = Path.Combine(Directory.Data, ClusterSettings.FileName);
             File.Delete(configuration);
-            await Directory.WriteForServerAsync(configuration, settings.ToText(triedPort), cancellationToken).ConfigureAwait(false);
+            await Directory.WriteForServerAsync(configuration, settings.ToText(triedPort), cancellationToken)
+                .ConfigureAwait(false);
             var logStart = new FileInfo(logFile).Length;
 
             // Not cancelled: pg_ctl's end without its server's would leave one that nobody knows of.

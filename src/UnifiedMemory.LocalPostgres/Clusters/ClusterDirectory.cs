@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using UnifiedMemory.Processes;
 
@@ -72,7 +73,7 @@ internal sealed class ClusterDirectory(string root, string? serverUser)
     public int? ReadVersion()
     {
         var file = Path.Combine(Data, "PG_VERSION");
-        return File.Exists(file) ? int.Parse(File.ReadAllText(file).Trim(), System.Globalization.CultureInfo.InvariantCulture) : null;
+        return File.Exists(file) ? int.Parse(File.ReadAllText(file).Trim(), CultureInfo.InvariantCulture) : null;
     }
 
     /// <summary>Makes a file that the server can write, or read, whatever this process's user and file mode mask are.</summary>
@@ -102,7 +103,8 @@ internal sealed class ClusterDirectory(string root, string? serverUser)
     {
         if (ServerUser is null)
             return;
-        var result = await ChildProgram.RunAsync("chown", [ServerUser, path], user: null, cancellationToken).ConfigureAwait(false);
+        var result = await ChildProgram.RunAsync("chown", [ServerUser, path], user: null, cancellationToken)
+            .ConfigureAwait(false);
         if (result.ExitCode != 0)
             throw new InvalidOperationException($"{path} could not be given to the user {ServerUser}: {result.Output.Trim()}");
     }

@@ -40,7 +40,8 @@ internal readonly record struct Postmaster(int ProcessId, int Port)
     {
         var path = Path.Combine(dataDirectory, FileName);
         if (Find(dataDirectory) is null && File.Exists(path) &&
-            int.TryParse(File.ReadLines(path).FirstOrDefault(), CultureInfo.InvariantCulture, out var processId) && IsAlive(processId))
+            int.TryParse(File.ReadLines(path).FirstOrDefault(), CultureInfo.InvariantCulture, out var processId) &&
+            IsAlive(processId))
             File.Delete(path);
     }
 

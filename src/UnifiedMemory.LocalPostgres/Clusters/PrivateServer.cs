@@ -94,8 +94,8 @@ internal sealed class PrivateServer : IAsyncDisposable
             Path.GetFullPath(options.DataDirectory ?? Path.Combine(machine.StateDirectory, "persistent")));
         var directory = new ClusterDirectory(root, machine.ServerUser);
         await directory.CreateAsync(cancellationToken).ConfigureAwait(false);
-        using var taken = await FileLock.TakeAsync(directory.LockFile, options.StartTimeout, options.TimeProvider, cancellationToken)
-            .ConfigureAwait(false);
+        using var taken = await FileLock
+            .TakeAsync(directory.LockFile, options.StartTimeout, options.TimeProvider, cancellationToken).ConfigureAwait(false);
 
         var version = directory.ReadVersion();
         var installation = installations.FirstOrDefault(candidate => version is null || candidate.Version.Major == version)

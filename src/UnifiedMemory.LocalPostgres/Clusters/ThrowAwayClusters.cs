@@ -11,7 +11,8 @@ internal sealed class ThrowAwayClusters(Machine machine, TimeProvider time)
     private string LockFile => Path.Combine(_parent, "lock");
 
     /// <summary>Makes a directory with the lease of its only user.</summary>
-    public async Task<(ClusterDirectory Directory, Lease Lease)> CreateAsync(TimeSpan timeout, CancellationToken cancellationToken)
+    public async Task<(ClusterDirectory Directory, Lease Lease)> CreateAsync(
+        TimeSpan timeout, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(_parent);
         // Under the lock, so that nobody removes a directory that has no lease yet.

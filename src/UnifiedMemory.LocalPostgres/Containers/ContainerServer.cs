@@ -5,7 +5,7 @@ using Testcontainers.PostgreSql;
 
 namespace UnifiedMemory.Containers;
 
-/// <summary>A server in a container that is removed with it; Testcontainers removes it also when this process is killed.</summary>
+/// <summary>A server in a container, which Testcontainers removes also when this process is killed.</summary>
 internal sealed class ContainerServer : IAsyncDisposable
 {
     private const string Image = "pgvector/pgvector:pg17";

@@ -50,7 +50,8 @@ internal static partial class InstallationSearch
         var program = Path.Combine(binDirectory, "pg_config");
         if (File.Exists(program))
         {
-            var answer = await ChildProgram.RunAsync(program, ["--sharedir"], user: null, cancellationToken).ConfigureAwait(false);
+            var answer = await ChildProgram.RunAsync(program, ["--sharedir"], user: null, cancellationToken)
+                .ConfigureAwait(false);
             if (answer.ExitCode == 0)
                 return [answer.Output.Trim()];
         }

@@ -3,6 +3,10 @@ namespace UnifiedMemory.Machines;
 /// <summary>What to run on a machine that has no PostgreSQL with pgvector.</summary>
 internal static class InstallationAdvice
 {
+    private const string FromPostgresProject =
+        "sudo apt-get install -y postgresql-common && sudo /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y && " +
+        "sudo apt-get install -y postgresql-17 postgresql-17-pgvector";
+
     public static string For(Machine machine, bool persistent)
     {
         var problem = persistent
@@ -21,15 +25,13 @@ internal static class InstallationAdvice
         if (words.Contains("macos"))
             yield return "brew install postgresql@17 pgvector";
         else if (words.Contains("bookworm"))
-            yield return "sudo apt-get install -y postgresql-common && sudo /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y " +
-                "&& sudo apt-get install -y postgresql-17 postgresql-17-pgvector    (or ./build.sh in a clone of UnifiedMemory)";
+            yield return FromPostgresProject + "    (or ./build.sh test in a clone of UnifiedMemory)";
         else if (words.Contains("noble"))
             yield return "sudo apt-get install -y postgresql-16 postgresql-16-pgvector";
         else if (words.Contains("trixie"))
             yield return "sudo apt-get install -y postgresql-17 postgresql-17-pgvector";
         else if (words.Contains("debian") || words.Contains("ubuntu"))
-            yield return "sudo apt-get install -y postgresql-common && sudo /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y " +
-                "&& sudo apt-get install -y postgresql-17 postgresql-17-pgvector";
+            yield return FromPostgresProject;
         else if (words.Contains("fedora") || words.Contains("rhel"))
             yield return "sudo dnf install -y postgresql-server pgvector";
         else if (words.Contains("alpine"))

@@ -15,13 +15,13 @@ internal sealed record Machine
 
     public bool MayUseContainers { get; init; } = true;
 
-    /// <summary><c>ID</c>, <c>VERSION_CODENAME</c> and <c>ID_LIKE</c> of <c>os-release</c>, else <c>macos</c> or <c>windows</c>.</summary>
+    /// <summary><c>ID</c>, <c>VERSION_CODENAME</c>, <c>ID_LIKE</c> of <c>os-release</c>; <c>macos</c>, <c>windows</c>.</summary>
     public required string System { get; init; }
 
     /// <summary>Where clusters are kept.</summary>
     public required string StateDirectory { get; init; }
 
-    /// <summary>The user to run PostgreSQL as, which refuses root; <see langword="null"/> when this process is not root.</summary>
+    /// <summary>Whom to run PostgreSQL as, which refuses root; <see langword="null"/> when this process is not root.</summary>
     public string? ServerUser { get; init; }
 
     public static Machine Current()

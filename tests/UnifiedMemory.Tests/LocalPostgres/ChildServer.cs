@@ -3,7 +3,9 @@ using UnifiedMemory.Machines;
 
 namespace UnifiedMemory.Tests.LocalServers;
 
-/// <summary>Another process that uses a <see cref="LocalPostgres"/>: this assembly, started with <see cref="StartupHook"/>.</summary>
+/// <summary>
+/// Another process that uses a <see cref="LocalPostgres"/>: this assembly, started with <see cref="StartupHook"/>.
+/// </summary>
 internal sealed class ChildServer : IDisposable
 {
     public const string StateVariable = "UNIFIED_MEMORY_TEST_CHILD_STATE";
@@ -67,7 +69,12 @@ internal sealed class ChildServer : IDisposable
     /// <summary>What the child does.</summary>
     internal static async Task RunAsync(string stateDirectory, string? dataDirectory)
     {
-        var machine = Machine.Current() with { ExistingConnection = null, MayUseContainers = false, StateDirectory = stateDirectory };
+        var machine = Machine.Current() with
+        {
+            ExistingConnection = null,
+            MayUseContainers = false,
+            StateDirectory = stateDirectory,
+        };
         var options = new LocalPostgresOptions { DataDirectory = string.IsNullOrEmpty(dataDirectory) ? null : dataDirectory };
         await using var server = await LocalPostgres.StartAsync(options, machine, CancellationToken.None);
         await Console.Out.WriteLineAsync(server.ConnectionString);

@@ -11,7 +11,7 @@ public sealed class InstallationSearchTests : LocalPostgresFixture
 
         var found = await InstallationSearch.FindAsync(directories, CancellationToken.None);
 
-        Assert.That(found.Select(installation => $"{installation.Version}"), Is.EqualTo(new[] { "18.0", "17.2", "15.18", "9.6" }));
+        Assert.That(found.Select(one => $"{one.Version}"), Is.EqualTo(new[] { "18.0", "17.2", "15.18", "9.6" }));
         Assert.That(found[1].BinDirectory, Is.EqualTo(directories[1]));
         Assert.That(found[1].PgvectorVersion, Is.EqualTo("0.8.1"));
     }

@@ -41,7 +41,8 @@ public abstract class LocalPostgresFixture
     protected Task<LocalPostgres> StartAsync(LocalPostgresOptions options, CancellationToken cancellationToken = default) =>
         LocalPostgres.StartAsync(options, Machine, cancellationToken);
 
-    protected Task<LocalPostgres> StartAsync(string dataDirectory) => StartAsync(new LocalPostgresOptions { DataDirectory = dataDirectory });
+    protected Task<LocalPostgres> StartAsync(string dataDirectory) =>
+        StartAsync(new LocalPostgresOptions { DataDirectory = dataDirectory });
 
     protected static async Task<T> AskAsync<T>(string connectionString, string sql)
     {
@@ -67,7 +68,8 @@ public abstract class LocalPostgresFixture
     /// <summary>The commands of all processes that run.</summary>
     protected static IEnumerable<string> CommandLines()
     {
-        foreach (var process in System.IO.Directory.GetDirectories("/proc").Where(path => int.TryParse(Path.GetFileName(path), out _)))
+        var processes = System.IO.Directory.GetDirectories("/proc").Where(path => int.TryParse(Path.GetFileName(path), out _));
+        foreach (var process in processes)
         {
             string line;
             try

@@ -15,7 +15,8 @@ public sealed class LocalPostgresTests : LocalPostgresFixture
             Assert.That(await AskAsync<string>(server.ConnectionString, "SELECT current_database()"), Is.EqualTo("memory"));
             Assert.That(await AskAsync<string>(server.ConnectionString, "SHOW server_encoding"), Is.EqualTo("UTF8"));
             Assert.That(
-                await AskAsync<int>(server.ConnectionString, "CREATE EXTENSION vector; SELECT vector_dims('[1,2,3]'::vector)"), Is.EqualTo(3));
+                await AskAsync<int>(server.ConnectionString, "CREATE EXTENSION vector; SELECT vector_dims('[1,2,3]'::vector)"),
+                Is.EqualTo(3));
             Assert.That(System.IO.Directory.GetDirectories(ThrowAwayDirectory), Has.Length.EqualTo(1));
         }
 
@@ -115,7 +116,8 @@ public sealed class LocalPostgresTests : LocalPostgresFixture
     {
         var machine = Machine with { BinaryDirectories = [], System = system };
 
-        var error = Assert.ThrowsAsync<InvalidOperationException>(() => LocalPostgres.StartAsync(new(), machine, CancellationToken.None));
+        var error = Assert.ThrowsAsync<InvalidOperationException>(
+            () => LocalPostgres.StartAsync(new(), machine, CancellationToken.None));
 
         Assert.That(error!.Message, Does.Contain(command).And.Contain("UNIFIED_MEMORY_CONNECTION").And.Contain("Docker"));
     }

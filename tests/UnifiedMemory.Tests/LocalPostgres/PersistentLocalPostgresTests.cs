@@ -130,5 +130,6 @@ public sealed class PersistentLocalPostgresTests : LocalPostgresFixture
         Assert.That(await AnswersAsync(server.ConnectionString), Is.True);
     }
 
-    private static string? PasswordOf(LocalPostgres server) => new NpgsqlConnectionStringBuilder(server.ConnectionString).Password;
+    private static string? PasswordOf(LocalPostgres server) =>
+        new NpgsqlConnectionStringBuilder(server.ConnectionString).Password;
 }

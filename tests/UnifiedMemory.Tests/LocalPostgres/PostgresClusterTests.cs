@@ -44,7 +44,7 @@ public sealed class PostgresClusterTests
     [Test]
     public async Task A_killed_server_starts_again_with_what_was_committed()
     {
-        await using var open = new NpgsqlConnection(_cluster.ConnectionString);
+        await using var open = new NpgsqlConnection(_cluster.ConnectionString + ";Pooling=false");
         await open.OpenAsync();
         for (var round = 1; round <= 3; round++)
         {
@@ -59,8 +59,8 @@ public sealed class PostgresClusterTests
     [Test]
     public async Task Killing_one_backend_takes_all_down_and_the_server_recovers()
     {
-        await using var victim = new NpgsqlConnection(_cluster.ConnectionString);
-        await using var bystander = new NpgsqlConnection(_cluster.ConnectionString);
+        await using var victim = new NpgsqlConnection(_cluster.ConnectionString + ";Pooling=false");
+        await using var bystander = new NpgsqlConnection(_cluster.ConnectionString + ";Pooling=false");
         await victim.OpenAsync();
         await bystander.OpenAsync();
         await ExecuteAsync("INSERT INTO kept VALUES (1)");

@@ -52,7 +52,9 @@ public sealed class TcpProxyTests
         Assert.That(await AskAsync(before, "a"), Is.EqualTo("a"));
         _proxy.RefuseNewConnections();
 
-        Assert.That(async () => await AskAsync(await ConnectAsync(), "b"), Throws.InstanceOf<IOException>().Or.InstanceOf<SocketException>());
+        Assert.That(
+            async () => await AskAsync(await ConnectAsync(), "b"),
+            Throws.InstanceOf<IOException>().Or.InstanceOf<SocketException>());
         Assert.That(_proxy.FaultsFired, Is.EqualTo(1));
         Assert.That(await AskAsync(before, "c"), Is.EqualTo("c"), "an open connection is not affected");
         _proxy.Heal();
@@ -168,7 +170,7 @@ public sealed class TcpProxyTests
         Assert.That(async () => await transaction.CommitAsync(), Throws.InstanceOf<NpgsqlException>());
 
         Assert.That(proxy.FaultsFired, Is.EqualTo(1));
-        Assert.That(await TestServer.ScalarAsync<long>($"SELECT count(*) FROM {table}"), Is.EqualTo(1), "it is committed all the same");
+        Assert.That(await TestServer.ScalarAsync<long>($"SELECT count(*) FROM {table}"), Is.EqualTo(1), "it is committed");
         await TestServer.ExecuteAsync($"DROP TABLE {table}");
     }
 
@@ -216,7 +218,8 @@ public sealed class TcpProxyTests
         return client;
     }
 
-    private static async Task SendAsync(TcpClient client, string text) => await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(text));
+    private static async Task SendAsync(TcpClient client, string text) =>
+        await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(text));
 
     private static async Task<string> ReadAsync(TcpClient client)
     {
