@@ -95,7 +95,7 @@ public sealed class LostConnectionTests : FaultFixture
         await using var store = NewStore(options => options.ConnectionString = proxy.Rewrite(Cluster.ConnectionString));
         await store.CountAsync(new MemoryFilter());
 
-        proxy.CutWhenServerSends("INSERT 0 1", times: 2);
+        proxy.CutWhenServerSends("COPY ", times: 2);
         var stored = await store.StoreManyAsync(Enumerable.Range(0, 2000).Select(i => new NewMemory($"memory {i}", MemoryType.Agent)));
 
         Assert.That(proxy.FaultsFired, Is.EqualTo(2));
