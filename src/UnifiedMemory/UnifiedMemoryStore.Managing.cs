@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Npgsql;
 using UnifiedMemory.Input;
 using UnifiedMemory.Monitoring;
 
@@ -43,7 +44,16 @@ public sealed partial class UnifiedMemoryStore
                     vector = await _embedder.EmbedAsync(content, EmbeddingPurpose.Document, cancellationToken).ConfigureAwait(false);
             }
 
-            return await _memories.UpdateAsync(id, update, vector, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                return await _memories.UpdateAsync(id, update, vector, cancellationToken).ConfigureAwait(false);
+            }
+            catch (UnifiedMemoryException exception) when (exception.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
+            {
+                throw new InvalidOperationException(
+                    $"The memory {id} cannot take this content: another memory of the same namespace, type, agent, session and workflow "
+                    + "has it already. Delete one of the two.", exception);
+            }
         });
     }
 

@@ -13,6 +13,10 @@ namespace UnifiedMemory.Input;
 internal sealed record PreparedMemory(
     NewMemory Source, Guid Id, byte[] ContentHash, string MetadataJson, string[] Tags, DateTime CreatedAt)
 {
+    /// <summary>What makes two memories the same one.</summary>
+    public MemoryIdentity Identity { get; } = new(
+        Source.Namespace, Source.Type, Convert.ToBase64String(ContentHash), Source.AgentId, Source.SessionId, Source.WorkflowId);
+
     public static byte[] Hash(string content) => SHA256.HashData(Encoding.UTF8.GetBytes(content));
 
     /// <exception cref="ArgumentException">A value is not allowed; the message says which, why, and the way out.</exception>

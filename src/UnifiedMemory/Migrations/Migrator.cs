@@ -73,10 +73,9 @@ internal sealed class Migrator(UnifiedMemoryOptions options, StoreSchema schema,
                 return await work(connection, cancellationToken).ConfigureAwait(false);
             }
         }
-        catch (Exception exception) when ((exception as NpgsqlException ?? exception.InnerException) is NpgsqlException cause)
+        catch (NpgsqlException exception)
         {
-            // FluentMigrator wraps the error of a statement into a plain exception that quotes the whole statement.
-            throw DatabaseFailure.Describe("migrate", cause);
+            throw DatabaseFailure.Describe("migrate", exception);
         }
     }
 
@@ -94,15 +93,24 @@ internal sealed class Migrator(UnifiedMemoryOptions options, StoreSchema schema,
                 .WithGlobalCommandTimeout(Timeout.InfiniteTimeSpan))
             .AddSingleton<IMigrationInformationLoader>(new ExplicitSteps(steps))
             .AddSingleton<IVersionTableMetaData>(new SchemaVersions(schema));
-        var provider = services.BuildServiceProvider();
-        await using (provider.ConfigureAwait(false))
+        try
         {
-            var scope = provider.CreateAsyncScope();
-            await using (scope.ConfigureAwait(false))
+            var provider = services.BuildServiceProvider();
+            await using (provider.ConfigureAwait(false))
             {
-                var runner = scope.ServiceProvider.GetRequiredService<IMigrationRunner>();
-                await Task.Run(() => run(runner), cancellationToken).ConfigureAwait(false);
+                var scope = provider.CreateAsyncScope();
+                await using (scope.ConfigureAwait(false))
+                {
+                    var runner = scope.ServiceProvider.GetRequiredService<IMigrationRunner>();
+                    await Task.Run(() => run(runner), cancellationToken).ConfigureAwait(false);
+                }
             }
+        }
+        catch (Exception exception) when (exception.InnerException is NpgsqlException cause)
+        {
+            // FluentMigrator wraps the error of a statement into a plain exception that quotes the statement. When the
+            // connection is gone, its processor fails once more while it is disposed of, with the same cause.
+            throw DatabaseFailure.Describe("migrate", cause);
         }
     }
 

@@ -1,4 +1,6 @@
+using System.Data;
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using Polly;
@@ -95,6 +97,12 @@ internal sealed class Database : IAsyncDisposable
                 try
                 {
                     return await work(connection, cancellationToken).ConfigureAwait(false);
+                }
+                catch (DataException exception) when (exception.InnerException is NpgsqlException cause)
+                {
+                    // Dapper wraps what goes wrong while it reads a row.
+                    ExceptionDispatchInfo.Throw(cause);
+                    throw;
                 }
                 finally
                 {

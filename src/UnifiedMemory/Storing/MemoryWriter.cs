@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Npgsql;
 using UnifiedMemory.Embeddings;
 using UnifiedMemory.Input;
@@ -11,14 +12,55 @@ namespace UnifiedMemory.Storing;
 /// </summary>
 internal sealed class MemoryWriter(MemoryTable table, Embedder embedder)
 {
-    /// <summary>Writes one memory, or throws why it cannot be.</summary>
+    private readonly ConcurrentDictionary<MemoryIdentity, TaskCompletionSource<StoredMemory>> _underWay = new();
+
+    /// <summary>Writes one memory, or throws why it cannot be. Callers with the same memory wait for the first of them.</summary>
     public async Task<StoredMemory> WriteAsync(PreparedMemory memory, CancellationToken cancellationToken)
     {
-        if ((await table.FindAsync([memory], cancellationToken).ConfigureAwait(false))[0] is { } id)
-            return new StoredMemory(id, StoreOutcome.AlreadyStored);
+        var mine = new TaskCompletionSource<StoredMemory>(TaskCreationOptions.RunContinuationsAsynchronously);
+        while (true)
+        {
+            var first = _underWay.GetOrAdd(memory.Identity, mine);
+            if (first == mine)
+                break;
+            try
+            {
+                var stored = await first.Task.WaitAsync(cancellationToken).ConfigureAwait(false);
+                return stored with { Outcome = StoreOutcome.AlreadyStored };
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                // The first one gave up; that is not for the others to suffer. One of them is the first now.
+            }
+        }
 
-        var vector = await embedder.EmbedAsync(memory.Source.Content, EmbeddingPurpose.Document, cancellationToken).ConfigureAwait(false);
-        return (await InsertAsync([(memory, vector)], cancellationToken).ConfigureAwait(false))[0];
+        try
+        {
+            StoredMemory stored;
+            try
+            {
+                stored = await WriteFirstAsync(memory, cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                // Before the others are told, so that one who goes on is not given this attempt again.
+                _underWay.TryRemove(memory.Identity, out _);
+            }
+
+            mine.SetResult(stored);
+            return stored;
+        }
+        catch (OperationCanceledException)
+        {
+            mine.SetCanceled(CancellationToken.None);
+            throw;
+        }
+        catch (Exception exception)
+        {
+            mine.SetException(exception);
+            _ = mine.Task.Exception; // observed: there may be nobody else who waits
+            throw;
+        }
     }
 
     /// <summary>Writes a batch. What cannot be stored is rejected with its reason, and the others are stored.</summary>
@@ -57,6 +99,15 @@ internal sealed class MemoryWriter(MemoryTable table, Embedder embedder)
     }
 
     public static StoredMemory Rejected(string reason) => new(Guid.Empty, StoreOutcome.Rejected, reason);
+
+    private async Task<StoredMemory> WriteFirstAsync(PreparedMemory memory, CancellationToken cancellationToken)
+    {
+        if ((await table.FindAsync([memory], cancellationToken).ConfigureAwait(false))[0] is { } id)
+            return new StoredMemory(id, StoreOutcome.AlreadyStored);
+
+        var vector = await embedder.EmbedAsync(memory.Source.Content, EmbeddingPurpose.Document, cancellationToken).ConfigureAwait(false);
+        return (await InsertAsync([(memory, vector)], cancellationToken).ConfigureAwait(false))[0];
+    }
 
     /// <summary>Halves a batch that the database refuses for the data in it, until the memory to blame stands alone.</summary>
     private async Task<StoredMemory[]> InsertIsolatingAsync(

@@ -1,0 +1,169 @@
+using UnifiedMemory.TestSupport;
+
+namespace UnifiedMemory.Tests.Faults;
+
+/// <summary>Sessions that end, servers that die, answers that get lost.</summary>
+public sealed class LostConnectionTests : FaultFixture
+{
+    [Test]
+    public async Task Sessions_terminated_in_a_loop_lose_and_double_nothing()
+    {
+        var ledger = new Ledger(Store);
+        using var stop = new CancellationTokenSource();
+        var writing = ledger.WriteAsync(callers: 16, stop.Token);
+        var terminated = 0L;
+        for (var round = 0; round < 40; round++)
+        {
+            terminated += await ScalarAsync<long>("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE application_name = 'UnifiedMemory'");
+            await Task.Delay(50);
+        }
+
+        await stop.CancelAsync();
+        await writing;
+
+        Assert.That(terminated, Is.GreaterThan(40), "sessions were really terminated");
+        Assert.That(ledger.Failures, Is.Empty);
+        await ledger.AssertAsync();
+    }
+
+    [Test]
+    public async Task A_killed_backend_is_survived()
+    {
+        var ledger = new Ledger(Store);
+        using var stop = new CancellationTokenSource();
+        var writing = ledger.WriteAsync(callers: 8, stop.Token);
+        await Eventually.TrueAsync(() => ledger.Acknowledged > 50, "writing is under way");
+        var before = await ScalarAsync<DateTime>("SELECT pg_postmaster_start_time()");
+
+        Cluster.KillBackend(await ScalarAsync<int>("SELECT pid FROM pg_stat_activity WHERE application_name = 'UnifiedMemory' LIMIT 1"));
+        var acknowledged = ledger.Acknowledged;
+        await Eventually.TrueAsync(() => ledger.Acknowledged > acknowledged + 100, "writing goes on");
+        await stop.CancelAsync();
+        await writing;
+
+        Assert.That(await File.ReadAllTextAsync(Cluster.LogFile), Does.Contain("terminated by signal 9"), "the backend was really killed");
+        Assert.That(await ScalarAsync<DateTime>("SELECT pg_postmaster_start_time()"), Is.EqualTo(before));
+        Assert.That(ledger.Failures, Is.Empty);
+        await ledger.AssertAsync();
+    }
+
+    [Test]
+    public async Task An_immediate_restart_is_waited_out_by_readers_and_writers()
+    {
+        var ledger = new Ledger(Store);
+        using var stop = new CancellationTokenSource();
+        var writing = ledger.WriteAsync(callers: 8, stop.Token);
+        var reading = Task.Run(async () =>
+        {
+            while (!stop.IsCancellationRequested)
+                await Store.SearchAsync(new MemoryQuery("ledger 1"));
+        });
+        await Eventually.TrueAsync(() => ledger.Acknowledged > 50, "writing is under way");
+
+        await Cluster.RestartAsync(PostgresShutdown.Immediate);
+        var acknowledged = ledger.Acknowledged;
+        await Eventually.TrueAsync(() => ledger.Acknowledged > acknowledged + 100, "writing goes on");
+        await stop.CancelAsync();
+        await writing;
+        await reading;
+
+        Assert.That(ledger.Failures, Is.Empty);
+        await ledger.AssertAsync();
+    }
+
+    [Test]
+    public async Task A_write_whose_answer_got_lost_happened_once_and_says_so()
+    {
+        await using var proxy = TcpProxy.StartFor(Cluster.ConnectionString);
+        await using var store = NewStore(options => options.ConnectionString = proxy.Rewrite(Cluster.ConnectionString));
+        await store.CountAsync(new MemoryFilter());
+
+        // The tag reaches the wire with ReadyForQuery, when the transaction is committed.
+        proxy.CutWhenServerSends("INSERT 0 1");
+        var stored = await store.StoreAsync(new NewMemory("once", MemoryType.Agent));
+
+        Assert.That(proxy.FaultsFired, Is.EqualTo(1));
+        Assert.That(stored.Outcome, Is.EqualTo(StoreOutcome.Created), "this call made it");
+        Assert.That((await Store.GetAsync(stored.Id))!.Content, Is.EqualTo("once"));
+        Assert.That(await Store.CountAsync(new MemoryFilter()), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_batch_whose_answer_got_lost_happened_once()
+    {
+        await using var proxy = TcpProxy.StartFor(Cluster.ConnectionString);
+        await using var store = NewStore(options => options.ConnectionString = proxy.Rewrite(Cluster.ConnectionString));
+        await store.CountAsync(new MemoryFilter());
+
+        proxy.CutWhenServerSends("INSERT 0 1", times: 2);
+        var stored = await store.StoreManyAsync(Enumerable.Range(0, 2000).Select(i => new NewMemory($"memory {i}", MemoryType.Agent)));
+
+        Assert.That(proxy.FaultsFired, Is.EqualTo(2));
+        Assert.That(stored.Select(result => result.Outcome), Is.All.EqualTo(StoreOutcome.Created));
+        Assert.That(await Store.CountAsync(new MemoryFilter()), Is.EqualTo(2000));
+    }
+
+    [Test]
+    public async Task A_connection_cut_anywhere_in_an_answer_is_replaced()
+    {
+        await Store.StoreManyAsync(Enumerable.Range(0, 100).Select(i => new NewMemory($"memory {i}", MemoryType.Rag)));
+        await using var proxy = TcpProxy.StartFor(Cluster.ConnectionString);
+        await using var store = NewStore(options => options.ConnectionString = proxy.Rewrite(Cluster.ConnectionString));
+        await store.SearchAsync(new MemoryQuery("memory 1"));
+
+        foreach (var bytes in new[] { 1, 17, 300, 3000 })
+        {
+            proxy.CutAfter(bytes);
+            var searching = store.SearchAsync(new MemoryQuery("memory 1") { Limit = 100 });
+            var fired = proxy.FaultsFired;
+            await Eventually.TrueAsync(() => proxy.FaultsFired > fired || searching.IsCompleted, "the connection is cut");
+            proxy.Heal();
+            Assert.That(await searching, Has.Count.EqualTo(100), $"cut after {bytes} bytes");
+        }
+
+        Assert.That(proxy.FaultsFired, Is.GreaterThanOrEqualTo(4));
+    }
+
+    [Test]
+    public async Task A_server_that_stays_away_is_a_transient_error_within_the_budget()
+    {
+        await using var store = NewStore(options => options.RetryBudget = TimeSpan.FromSeconds(1));
+        await store.CountAsync(new MemoryFilter());
+        await Cluster.StopAsync(PostgresShutdown.Fast);
+        try
+        {
+            var failure = Assert.ThrowsAsync<UnifiedMemoryException>(async () => await store.CountAsync(new MemoryFilter()).WaitAsync(TimeSpan.FromSeconds(30)))!;
+            Assert.That((failure.IsTransient, failure.Operation), Is.EqualTo((true, "count")));
+            Assert.That(failure.Message, Does.Contain("cannot be reached"));
+        }
+        finally
+        {
+            await Cluster.StartAgainAsync();
+        }
+
+        Assert.That(await store.CountAsync(new MemoryFilter()), Is.Zero, "the pool heals");
+    }
+
+    [Test]
+    public async Task A_migration_whose_session_dies_leaves_no_half_step()
+    {
+        await Store.MigrateDownAsync(2);
+        await ExecuteAsync(
+            $"""
+            INSERT INTO {Table} (namespace, id, memory_type, content, content_hash, embedding)
+            SELECT 'default', gen_random_uuid(), 'rag', 'memory ' || i, sha256(('memory ' || i)::bytea),
+                   (SELECT array_agg(random()) FROM generate_series(1, 8) WHERE i = i)::real[]::vector
+            FROM generate_series(1, 30000) AS i
+            """);
+        var migrating = Store.MigrateAsync();
+        await Eventually.TrueAsync(
+            async () => await ScalarAsync<long>(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX memories_embedding%' AND state = 'active'") > 0,
+            "the session that builds the index is terminated");
+
+        Assert.That(async () => await migrating, Throws.InstanceOf<UnifiedMemoryException>().With.Property(nameof(UnifiedMemoryException.IsTransient)).True);
+        Assert.That(await ScalarAsync<long>("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), Is.Zero);
+        Assert.That((await Store.MigrateAsync()).Pending, Is.Empty);
+        Assert.That(await Store.SearchAsync(new MemoryQuery("memory 7")), Has.Count.EqualTo(10));
+    }
+}

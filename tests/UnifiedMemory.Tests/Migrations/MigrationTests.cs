@@ -1,0 +1,151 @@
+namespace UnifiedMemory.Tests.Migrations;
+
+public sealed class MigrationTests : StoreFixture
+{
+    private static readonly long[] AllVersions = [1, 2, 3];
+
+    [Test]
+    public async Task Every_step_goes_down_and_up_again()
+    {
+        for (var version = AllVersions.Length - 1; version >= 0; version--)
+        {
+            var down = await Store.MigrateDownAsync(version);
+            Assert.That(down.Applied, Is.EqualTo(AllVersions.Take(version)));
+            Assert.That(down.Pending, Is.EqualTo(AllVersions.Skip(version)));
+            Assert.That(async () => await Store.CountAsync(new MemoryFilter()), Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contain("MigrateAsync"));
+
+            var up = await Store.MigrateAsync();
+            Assert.That(up.Applied, Is.EqualTo(AllVersions));
+            Assert.That(up.Pending, Is.Empty);
+            await Store.StoreAsync(new NewMemory($"after going down to {version}", MemoryType.Rag));
+        }
+    }
+
+    [Test]
+    public async Task Going_down_leaves_no_table_but_the_versions()
+    {
+        await Store.MigrateDownAsync(0);
+        var tables = await TestServer.ScalarAsync<string>(
+            $"SELECT string_agg(tablename, ' ') FROM pg_tables WHERE schemaname = '{Prefix}memories'");
+
+        Assert.That(tables, Is.EqualTo("schema_versions"));
+        Assert.That(async () => await Store.MigrateDownAsync(99), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contain("0 (nothing) to 3"));
+    }
+
+    [Test]
+    public async Task Ten_hosts_migrate_at_once_and_one_does_it()
+    {
+        await TestServer.ExecuteAsync($"DROP SCHEMA {Prefix}memories CASCADE");
+        var hosts = Enumerable.Range(0, 10).Select(_ => NewStore(options => options.MaxPoolSize = 2)).ToList();
+
+        var results = await Task.WhenAll(hosts.Select(host => host.MigrateAsync()));
+
+        Assert.That(results.Select(result => result.Applied), Is.All.EqualTo(AllVersions));
+        Assert.That(
+            await TestServer.ScalarAsync<long>($"SELECT count(*) FROM {Prefix}memories.schema_versions"), Is.EqualTo(3), "each version is recorded once");
+        await Task.WhenAll(hosts.Select(host => host.DisposeAsync().AsTask()));
+    }
+
+    [Test]
+    public async Task A_newer_schema_is_refused()
+    {
+        await TestServer.ExecuteAsync($"INSERT INTO {Prefix}memories.schema_versions (version, description) VALUES (99, 'from the future')");
+        await using var store = NewStore();
+
+        Assert.That(async () => await store.CountAsync(new MemoryFilter()), Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contain("version 99, newer than this library"));
+        Assert.That(async () => await store.MigrateAsync(), Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contain("Update the UnifiedMemory package"));
+    }
+
+    [Test]
+    public async Task Another_model_of_the_same_dimension_is_refused()
+    {
+        await using var store = NewStore(embeddings: new RecordingEmbeddingProvider(model: "another"));
+
+        Assert.That(
+            async () => await store.SearchAsync(new MemoryQuery("anything")),
+            Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contain("model is 'recording' in the store and 'another' here"));
+        Assert.That(async () => await store.MigrateAsync(), Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contain("another embedding space"));
+    }
+
+    [Test]
+    public async Task Other_dimensions_are_refused_with_both_numbers()
+    {
+        await using var store = NewStore(embeddings: new RecordingEmbeddingProvider(dimensions: 9));
+
+        Assert.That(
+            async () => await store.StoreAsync(new NewMemory("anything", MemoryType.Rag)),
+            Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contain("dimensions is '8' in the store and '9' here"));
+    }
+
+    [Test]
+    public async Task A_host_that_died_between_two_steps_is_followed_by_one_that_finishes()
+    {
+        // What a host leaves behind when it is killed after its first step was committed.
+        await Store.MigrateDownAsync(1);
+
+        await using var next = NewStore();
+        Assert.That((await next.GetMigrationStatusAsync()).Pending, Is.EqualTo(new long[] { 2, 3 }));
+        Assert.That((await next.MigrateAsync()).Applied, Is.EqualTo(AllVersions));
+    }
+
+    [Test]
+    public async Task A_waiting_host_goes_on_when_the_lock_holder_is_killed()
+    {
+        await Store.MigrateDownAsync(0);
+        await using var holder = new Npgsql.NpgsqlConnection(TestServer.ConnectionString + ";Pooling=false");
+        await holder.OpenAsync();
+        await UnifiedMemory.Migrations.MigrationLock.TakeAsync(
+            holder, new UnifiedMemory.Postgres.StoreSchema(Prefix), TimeProvider.System, () => { }, CancellationToken.None);
+        var waiting = Store.MigrateAsync();
+        Assert.That(await Task.WhenAny(waiting, Task.Delay(500)), Is.Not.SameAs(waiting), "the lock is held");
+
+        await TestServer.ExecuteAsync($"SELECT pg_terminate_backend({holder.ProcessID})");
+
+        Assert.That((await waiting.WaitAsync(TimeSpan.FromSeconds(30))).Applied, Is.EqualTo(AllVersions));
+    }
+
+    [Test]
+    public async Task A_waiting_host_blocks_no_concurrent_index_build()
+    {
+        await using var holder = new Npgsql.NpgsqlConnection(TestServer.ConnectionString + ";Pooling=false");
+        await holder.OpenAsync();
+        await UnifiedMemory.Migrations.MigrationLock.TakeAsync(
+            holder, new UnifiedMemory.Postgres.StoreSchema(Prefix), TimeProvider.System, () => { }, CancellationToken.None);
+        var waiting = Store.MigrateAsync();
+
+        await using (var build = new Npgsql.NpgsqlCommand($"SET statement_timeout = '20s'; ", holder))
+            await build.ExecuteNonQueryAsync();
+        await using (var build = new Npgsql.NpgsqlCommand($"CREATE INDEX CONCURRENTLY probe ON {Table} (kind)", holder))
+            await build.ExecuteNonQueryAsync();
+        await holder.CloseAsync();
+        await waiting.WaitAsync(TimeSpan.FromSeconds(30));
+
+        Assert.That(await TestServer.ScalarAsync<bool>(
+            $"SELECT indisvalid FROM pg_index WHERE indexrelid = '{Prefix}memories.probe'::regclass"), Is.True);
+    }
+
+    [Test]
+    public async Task A_role_that_may_not_create_the_extension_is_told_what_to_run()
+    {
+        var database = $"noext_{Guid.NewGuid():N}"[..20];
+        await TestServer.ExecuteAsync($"CREATE DATABASE {database}");
+        await TestServer.ExecuteAsync($"CREATE ROLE {database} LOGIN PASSWORD 'secret-word'; GRANT CREATE ON DATABASE {database} TO {database}");
+        try
+        {
+            var connection = new Npgsql.NpgsqlConnectionStringBuilder(TestServer.ConnectionString)
+            {
+                Database = database, Username = database, Password = "secret-word", Pooling = false,
+            };
+            await using var store = NewStore(options => options.ConnectionString = connection.ConnectionString);
+            Assert.That(
+                async () => await store.MigrateAsync(),
+                Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contain("CREATE EXTENSION vector;").And.Message.Contain(database)
+                    .And.Message.Not.Contain("secret-word"));
+        }
+        finally
+        {
+            await TestServer.ExecuteAsync($"DROP DATABASE {database} WITH (FORCE)");
+            await TestServer.ExecuteAsync($"DROP ROLE {database}");
+        }
+    }
+}

@@ -1,0 +1,134 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Logging;
+
+namespace UnifiedMemory.Tests.Monitoring;
+
+[NonParallelizable]
+public sealed class TelemetryTests : StoreFixture
+{
+    [Test]
+    public async Task A_search_is_a_span_with_the_names_of_the_convention()
+    {
+        var spans = new ConcurrentQueue<Activity>();
+        using var listener = Listen(spans);
+        await Store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag));
+        await Store.SearchAsync(new MemoryQuery("angle 0"));
+
+        var search = spans.Single(span => span.DisplayName == "search_memory");
+        Assert.That(search.GetTagItem("gen_ai.operation.name"), Is.EqualTo("search_memory"));
+        Assert.That(search.GetTagItem("unifiedmemory.search.matches"), Is.EqualTo(1));
+        Assert.That(spans.Count(span => span.DisplayName == "create_memory"), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_failed_call_is_a_failed_span()
+    {
+        var spans = new ConcurrentQueue<Activity>();
+        using var listener = Listen(spans);
+        Embeddings.OnEmbed = (_, _) => throw new UnifiedMemoryException("embed", "down", isTransient: true);
+
+        Assert.That(async () => await Store.SearchAsync(new MemoryQuery("angle 0")), Throws.InstanceOf<UnifiedMemoryException>());
+
+        var search = spans.Single(span => span.DisplayName == "search_memory");
+        Assert.That(search.Status, Is.EqualTo(ActivityStatusCode.Error));
+        Assert.That(search.GetTagItem("error.type"), Is.EqualTo(nameof(UnifiedMemoryException)));
+    }
+
+    [Test]
+    public async Task Durations_batches_outcomes_and_waits_are_measured()
+    {
+        var measured = new ConcurrentDictionary<string, double>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (instrument.Meter.Name == "UnifiedMemory")
+                    self.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<double>((instrument, value, _, _) => Add(instrument, value));
+        listener.SetMeasurementEventCallback<long>((instrument, value, _, _) => Add(instrument, value));
+        listener.SetMeasurementEventCallback<int>((instrument, value, _, _) => Add(instrument, value));
+        listener.Start();
+
+        await Store.StoreManyAsync(Enumerable.Range(0, 20).Select(i => new NewMemory($"memory {i % 10}", MemoryType.Rag)));
+        await Store.SearchAsync(new MemoryQuery("memory 1"));
+
+        Assert.That(measured.Keys, Is.SupersetOf(new[]
+        {
+            "unifiedmemory.operation.duration", "unifiedmemory.database.duration", "unifiedmemory.connection.wait.duration",
+            "unifiedmemory.store.batch.size", "unifiedmemory.store.memories", "unifiedmemory.embedding.duration", "unifiedmemory.embedding.batch.size",
+        }));
+        Assert.That(measured["unifiedmemory.store.memories"], Is.EqualTo(20));
+        Assert.That(measured.Keys, Has.None.StartsWith("db.client"), "that is Npgsql's");
+
+        void Add(Instrument instrument, double value) => measured.AddOrUpdate(instrument.Name, value, (_, sum) => sum + value);
+    }
+
+    [Test]
+    public async Task Neither_content_nor_password_is_in_any_log_span_metric_or_error()
+    {
+        const string secret = "xyzzy-plugh-4711";
+        var output = new List<string>();
+        using var listener = Listen(new ConcurrentQueue<Activity>(), activity =>
+        {
+            lock (output)
+            {
+                output.Add(activity.DisplayName);
+                output.AddRange(activity.TagObjects.Select(tag => $"{tag.Key}={tag.Value}"));
+            }
+        }, "UnifiedMemory", "Npgsql");
+        using var loggers = LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(new ListLogger(output)));
+        var options = NewOptions();
+        options.RetryBudget = TimeSpan.Zero;
+        await using var store = UnifiedMemoryStore.Create(options, Embeddings, loggers);
+        await store.MigrateAsync();
+
+        await store.StoreManyAsync([new NewMemory(secret, MemoryType.Rag), new NewMemory(secret + "\0", MemoryType.Rag)]);
+        var stored = await store.StoreAsync(new NewMemory(secret + " 2", MemoryType.Rag) { Metadata = new() { ["a"] = secret } });
+        await store.SearchAsync(new MemoryQuery(secret));
+        output.Add(await FailureOf(() => store.StoreAsync(new NewMemory(secret + "\0", MemoryType.Rag))));
+        output.Add(await FailureOf(() => store.UpdateAsync(stored.Id, new MemoryUpdate { Content = secret })));
+        var wrong = new Npgsql.NpgsqlConnectionStringBuilder(TestServer.ConnectionString) { Host = "127.0.0.1", Password = secret, Port = 1 };
+        await using var unreachable = UnifiedMemoryStore.Create(
+            new UnifiedMemoryOptions { ConnectionString = wrong.ConnectionString, RetryBudget = TimeSpan.Zero }, Embeddings, loggers);
+        output.Add(await FailureOf(() => unreachable.CountAsync(new MemoryFilter())));
+        output.Add(await FailureOf(() => unreachable.MigrateAsync()));
+
+        Assert.That(output, Has.Count.GreaterThan(20), "something was collected");
+        Assert.That(output.Where(line => line.Contains(secret, StringComparison.Ordinal)), Is.Empty);
+    }
+
+    private static async Task<string> FailureOf(Func<Task> call)
+    {
+        try
+        {
+            await call();
+        }
+        catch (Exception exception)
+        {
+            return exception.ToString();
+        }
+
+        Assert.Fail("The call was to fail.");
+        return "";
+    }
+
+    private static ActivityListener Listen(ConcurrentQueue<Activity> spans, Action<Activity>? onStopped = null, params string[] sources)
+    {
+        var listener = new ActivityListener
+        {
+            ShouldListenTo = source => sources.Length == 0 ? source.Name == "UnifiedMemory" : sources.Contains(source.Name),
+            Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
+            ActivityStopped = activity =>
+            {
+                spans.Enqueue(activity);
+                onStopped?.Invoke(activity);
+            },
+        };
+        ActivitySource.AddActivityListener(listener);
+        return listener;
+    }
+}

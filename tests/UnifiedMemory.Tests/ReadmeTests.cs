@@ -1,0 +1,19 @@
+using System.Runtime.CompilerServices;
+
+namespace UnifiedMemory.Tests;
+
+public sealed class ReadmeTests
+{
+    [Test]
+    public async Task The_first_snippet_is_the_sample_that_is_built_and_run()
+    {
+        var root = RepositoryRoot();
+        var readme = await File.ReadAllTextAsync(Path.Combine(root, "README.md"));
+        var sample = await File.ReadAllTextAsync(Path.Combine(root, "samples", "FirstSteps", "Program.cs"));
+
+        Assert.That(readme, Does.Contain("```csharp\n" + sample.TrimEnd() + "\n```"));
+    }
+
+    private static string RepositoryRoot([CallerFilePath] string thisFile = "") =>
+        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "..", ".."));
+}

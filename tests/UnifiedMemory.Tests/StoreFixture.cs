@@ -1,0 +1,47 @@
+namespace UnifiedMemory.Tests;
+
+/// <summary>A migrated store in a schema of its own for each test of the class.</summary>
+public abstract class StoreFixture
+{
+    protected string Prefix { get; private set; } = "";
+
+    protected RecordingEmbeddingProvider Embeddings { get; private set; } = null!;
+
+    protected UnifiedMemoryStore Store { get; private set; } = null!;
+
+    [SetUp]
+    public async Task CreateStoreAsync()
+    {
+        Prefix = $"t{Guid.NewGuid():N}"[..16] + "_";
+        Embeddings = new RecordingEmbeddingProvider();
+        Store = NewStore();
+        await Store.MigrateAsync();
+    }
+
+    [TearDown]
+    public async Task DropStoreAsync()
+    {
+        await Store.DisposeAsync();
+        await TestServer.ExecuteAsync($"DROP SCHEMA IF EXISTS {Prefix}memories CASCADE");
+    }
+
+    protected string Table => $"{Prefix}memories.memories";
+
+    protected UnifiedMemoryOptions NewOptions() => new() { ConnectionString = TestServer.ConnectionString, SchemaPrefix = Prefix };
+
+    /// <summary>Another store on the same schema.</summary>
+    protected UnifiedMemoryStore NewStore(Action<UnifiedMemoryOptions>? configure = null, IEmbeddingProvider? embeddings = null)
+    {
+        var options = NewOptions();
+        configure?.Invoke(options);
+        return UnifiedMemoryStore.Create(options, embeddings ?? Embeddings);
+    }
+
+    protected static async Task<List<T>> ToListAsync<T>(IAsyncEnumerable<T> items)
+    {
+        var list = new List<T>();
+        await foreach (var item in items)
+            list.Add(item);
+        return list;
+    }
+}
