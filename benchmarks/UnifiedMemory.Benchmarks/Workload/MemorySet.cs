@@ -1,0 +1,69 @@
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace UnifiedMemory.Benchmarks.Workload;
+
+/// <summary>
+/// Memories as an agent platform has them: 200 to 1,000 characters, metadata with four members, tags. 5 % are insights, 1 % carry
+/// the tag <c>rare</c>, 10 % the tag <c>weekly</c>, and 0.2 % lie in the namespace <c>small</c>.
+/// </summary>
+internal static class MemorySet
+{
+    public const string SmallNamespace = "small";
+
+    private static readonly string[] Words =
+        "the store keeps each decision with its reason and source so that an agent finds what was agreed before it plans work on code".Split(' ');
+
+    /// <summary>Texts differ for each label and index; the same label and index give the same memory.</summary>
+    public static NewMemory Create(string label, int index)
+    {
+        var random = new Random(index);
+        return new NewMemory(Text(label, index, random), TypeOf(index))
+        {
+            Namespace = index % 500 == 17 ? SmallNamespace : MemoryFilter.DefaultNamespace,
+            Kind = "decision",
+            Metadata = new JsonObject
+            {
+                ["project"] = $"project-{index % 40}",
+                ["file"] = $"src/part{index % 700}/file{index % 90}.cs",
+                ["line"] = index % 3000,
+                ["confidence"] = 0.5,
+            },
+            Tags = TagsOf(index),
+            SourceSystem = "benchmark",
+            AgentId = $"agent-{index % 25}",
+            SessionId = $"session-{index % 1000}",
+        };
+    }
+
+    public static IEnumerable<NewMemory> Create(string label, int first, int count) =>
+        Enumerable.Range(first, count).Select(index => Create(label, index));
+
+    private static MemoryType TypeOf(int index) => (index % 20) switch
+    {
+        0 => MemoryType.Insight,
+        < 4 => MemoryType.Workflow,
+        < 8 => MemoryType.Agent,
+        < 14 => MemoryType.Rag,
+        _ => MemoryType.Project,
+    };
+
+    private static string[] TagsOf(int index)
+    {
+        var tags = new List<string> { $"area-{index % 12}", "reviewed" };
+        if (index % 100 == 42)
+            tags.Add("rare");
+        if (index % 10 is 1 or 4)
+            tags.Add(index % 20 < 10 ? "weekly" : "monthly");
+        return [.. tags];
+    }
+
+    private static string Text(string label, int index, Random random)
+    {
+        var text = new StringBuilder($"{label} {index}:");
+        var length = random.Next(200, 1000);
+        while (text.Length < length)
+            text.Append(' ').Append(Words[random.Next(Words.Length)]);
+        return text.ToString();
+    }
+}
