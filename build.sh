@@ -327,11 +327,8 @@ run_tests() {
         say "No test ran."
         status=1
     fi
-    if [ "$skipped" -gt 0 ]; then
-        say "$passed passed, $failed failed, $skipped skipped"
-    else
-        say "$passed passed, $failed failed"
-    fi
+    [ "$skipped" -eq 0 ] || say "$skipped skipped, each with its reason above or in the report"
+    say "$passed passed, $failed failed"
     [ "$status" -eq 0 ] && [ "$failed" -eq 0 ]
 }
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Npgsql;
 
 namespace UnifiedMemory.Tests.Hosting;
 
@@ -86,6 +87,22 @@ public sealed class RegistrationTests : StoreFixture
 
         Assert.That(embeddings, Is.InstanceOf<OllamaEmbeddingProvider>());
         Assert.That((embeddings.Model, embeddings.Dimensions), Is.EqualTo(("nomic-embed-text", 768)));
+    }
+
+    [Test]
+    public async Task A_connection_string_with_several_hosts_finds_the_primary()
+    {
+        await Store.MigrateDownAsync(0);
+        var one = new NpgsqlConnectionStringBuilder(TestServer.ConnectionString);
+        await using var store = NewStore(options => options.ConnectionString = new NpgsqlConnectionStringBuilder(TestServer.ConnectionString)
+        {
+            Host = $"127.0.0.1:1,{one.Host}:{one.Port}",
+        }.ConnectionString);
+
+        await store.MigrateAsync();
+        await store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag));
+
+        Assert.That(await store.SearchAsync(new MemoryQuery("angle 0")), Has.Count.EqualTo(1));
     }
 
     [Test]
