@@ -86,6 +86,8 @@ static async Task IngestAsync(UnifiedMemoryStore store, DirectoryInfo folder, Ca
     var outcomes = results.CountBy(result => result.Outcome).ToDictionary();
     int Count(StoreOutcome outcome) => outcomes.GetValueOrDefault(outcome);
     AnsiConsole.MarkupLineInterpolated($"Stored      {Count(StoreOutcome.Created)} new, {Count(StoreOutcome.AlreadyStored)} already there and not stored twice, {Count(StoreOutcome.Rejected)} rejected, {stale.Count} outdated removed, in {elapsed.Elapsed.TotalSeconds:F1} s");
+    var statistics = await store.GetStatisticsAsync(cancellationToken);
+    AnsiConsole.MarkupLineInterpolated($"Holding     {string.Join(", ", statistics.CountByType.Where(type => type.Value > 0).Select(type => $"{type.Value} {type.Key}"))}");
     foreach (var rejected in results.Where(result => result.Outcome == StoreOutcome.Rejected).Take(3))
         AnsiConsole.MarkupLineInterpolated($"[yellow]  rejected: {rejected.Rejection ?? ""}[/]");
 }

@@ -47,6 +47,10 @@ internal static class SourceFiles
         {
             var (type, language) = Kinds[file.Extension];
             var path = Path.GetRelativePath(root.FullName, file.FullName);
+
+            // What is run to check the work belongs to a workflow, whatever it is written in.
+            if (path.StartsWith("tests", StringComparison.Ordinal) || path.StartsWith("benchmarks", StringComparison.Ordinal))
+                type = MemoryType.Workflow;
             foreach (var (line, text) in Pieces(File.ReadLines(file.FullName)))
             {
                 yield return new NewMemory($"{path}\n{text}", type)
