@@ -71,15 +71,14 @@ public sealed class LocalPostgres : IAsyncDisposable
             }
         }
 
-        // A persistent container would need a volume and its password kept; whoever wants that runs a container of their own.
-        if (machine.MayUseContainers && !options.IsPersistent)
+        if (machine.MayUseContainers)
         {
-            var server = await ContainerServer.StartOrNullAsync(options, cancellationToken).ConfigureAwait(false);
+            var server = await ContainerServer.StartOrNullAsync(options, machine.StateDirectory, cancellationToken).ConfigureAwait(false);
             if (server is not null)
                 return new(LocalPostgresOrigin.Container, server.ConnectionString, ContainerServer.Description, server);
         }
 
-        throw new InvalidOperationException(InstallationAdvice.For(machine, options.IsPersistent));
+        throw new InvalidOperationException(InstallationAdvice.For(machine));
     }
 
     /// <summary>

@@ -20,8 +20,8 @@ public sealed partial class LocalPostgresOptions
     /// <summary>
     /// Whether the data outlives the process. Without a <see cref="DataDirectory"/> there is one cluster a user, in
     /// <c>unified-memory/persistent</c> below the user's local application data (<c>/var/lib</c> for root). Several processes
-    /// share its server: the first starts it, the last stops it. Default: <see langword="false"/>, the cluster is deleted
-    /// when it is disposed of.
+    /// share its server: the first starts it, the last stops it. In a container, the data stays with the container, which
+    /// goes on running. Default: <see langword="false"/>, the cluster is deleted when it is disposed of.
     /// </summary>
     public bool Persistent { get; set; }
 

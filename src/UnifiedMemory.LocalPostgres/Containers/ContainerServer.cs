@@ -5,7 +5,10 @@ using Testcontainers.PostgreSql;
 
 namespace UnifiedMemory.Containers;
 
-/// <summary>A server in a container, which Testcontainers removes also when this process is killed.</summary>
+/// <summary>
+/// A server in a container. Testcontainers removes it, also when this process is killed; a persistent one stays, is shared by
+/// the processes of the user, and is found again by its label.
+/// </summary>
 internal sealed class ContainerServer : IAsyncDisposable
 {
     private const string Image = "pgvector/pgvector:pg17";
@@ -13,27 +16,37 @@ internal sealed class ContainerServer : IAsyncDisposable
     // A parallel index build keeps its memory in /dev/shm, of which a container has 64 MB unless told otherwise.
     private const long SharedMemoryBytes = 1L << 30;
 
-    private readonly PostgreSqlContainer _container;
+    private const string PersistentLabel = "unifiedmemory.persistent";
 
-    private ContainerServer(PostgreSqlContainer container) => _container = container;
+    private readonly PostgreSqlContainer _container;
+    private readonly bool _persistent;
+
+    private ContainerServer(PostgreSqlContainer container, bool persistent)
+    {
+        _container = container;
+        _persistent = persistent;
+    }
 
     public static string Description => $"a container of {Image}";
 
     public string ConnectionString => _container.GetConnectionString();
 
     /// <returns><see langword="null"/> when no Docker engine answers.</returns>
-    public static async Task<ContainerServer?> StartOrNullAsync(LocalPostgresOptions options, CancellationToken cancellationToken)
+    public static async Task<ContainerServer?> StartOrNullAsync(
+        LocalPostgresOptions options, string stateDirectory, CancellationToken cancellationToken)
     {
         PostgreSqlContainer container;
         try
         {
-            container = new PostgreSqlBuilder(Image)
+            var builder = new PostgreSqlBuilder(Image)
                 .WithLogger(NullLogger.Instance)
                 .WithDatabase(options.Database)
-                .WithPassword(RandomNumberGenerator.GetHexString(32, lowercase: true))
+                .WithPassword(options.IsPersistent ? await KeptPasswordAsync(stateDirectory, cancellationToken).ConfigureAwait(false) : NewPassword())
                 .WithCommand([.. ServerArguments(options)])
-                .WithCreateParameterModifier(parameters => (parameters.HostConfig ??= new()).ShmSize = SharedMemoryBytes)
-                .Build();
+                .WithCreateParameterModifier(parameters => (parameters.HostConfig ??= new()).ShmSize = SharedMemoryBytes);
+            if (options.IsPersistent)
+                builder = builder.WithReuse(true).WithLabel(PersistentLabel, options.DataDirectory ?? "default");
+            container = builder.Build();
         }
         catch (DockerUnavailableException)
         {
@@ -44,7 +57,7 @@ internal sealed class ContainerServer : IAsyncDisposable
         {
             // Without the start's time-out: pulling the image takes what the network takes.
             await container.StartAsync(cancellationToken).ConfigureAwait(false);
-            return new ContainerServer(container);
+            return new ContainerServer(container, options.IsPersistent);
         }
         catch
         {
@@ -53,7 +66,28 @@ internal sealed class ContainerServer : IAsyncDisposable
         }
     }
 
-    public ValueTask DisposeAsync() => _container.DisposeAsync();
+    /// <summary>A persistent container goes on running: disposing of it would stop it for the processes that share it.</summary>
+    public ValueTask DisposeAsync() => _persistent ? ValueTask.CompletedTask : _container.DisposeAsync();
+
+    private static string NewPassword() => RandomNumberGenerator.GetHexString(32, lowercase: true);
+
+    /// <summary>The container keeps the password that it was made with, so later runs need the same.</summary>
+    private static async Task<string> KeptPasswordAsync(string stateDirectory, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(stateDirectory);
+        var file = Path.Combine(stateDirectory, "container-password");
+        if (!File.Exists(file))
+        {
+            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+            if (!OperatingSystem.IsWindows())
+                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            var writer = new StreamWriter(file, options);
+            await using (writer.ConfigureAwait(false))
+                await writer.WriteAsync(NewPassword().AsMemory(), cancellationToken).ConfigureAwait(false);
+        }
+
+        return await File.ReadAllTextAsync(file, cancellationToken).ConfigureAwait(false);
+    }
 
     private static IEnumerable<string> ServerArguments(LocalPostgresOptions options) =>
         // Testcontainers turns synchronous_commit off, which changes what a crash of the server does to an acknowledged write.

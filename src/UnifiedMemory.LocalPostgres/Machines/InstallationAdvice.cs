@@ -7,13 +7,10 @@ internal static class InstallationAdvice
         "sudo apt-get install -y postgresql-common && sudo /usr/share/postgresql-common/pgdg/apt.postgresql.org.sh -y && " +
         "sudo apt-get install -y postgresql-17 postgresql-17-pgvector";
 
-    public static string For(Machine machine, bool persistent)
+    public static string For(Machine machine)
     {
-        var problem = persistent
-            ? "No local PostgreSQL with pgvector was found, which a persistent cluster needs (a container would forget its data)."
-            : "No local PostgreSQL with pgvector was found, and no Docker engine answers.";
         return $"""
-            {problem} Run one of these and start again:
+            No local PostgreSQL with pgvector was found, and no Docker engine answers. Run one of these and start again:
             {string.Join(Environment.NewLine, Commands(machine.System).Select(command => "  " + command))}
               export {Machine.ConnectionVariable}='Host=...;Username=...;Password=...;Database=...'    (a server of your own)
             """;
@@ -37,8 +34,8 @@ internal static class InstallationAdvice
         else if (words.Contains("alpine"))
             yield return "apk add postgresql17 postgresql-pgvector";
         else if (!words.Contains("windows"))
-            yield return "install PostgreSQL 14 or newer and pgvector 0.8 or newer from your system's packages";
+            yield return "install PostgreSQL 15 or newer and pgvector 0.8 or newer from your system's packages";
 
-        yield return "start Docker; the image pgvector/pgvector:pg17 is then used, for data that is thrown away";
+        yield return "start Docker; the image pgvector/pgvector:pg17 is then used";
     }
 }
