@@ -23,7 +23,7 @@ public sealed class MetadataField
 
     /// <summary>The field is there and equals the value: same JSON type, same value; 1 equals 1.0.</summary>
     /// <param name="value">A string, number, boolean, array, object, or <c>null</c> for JSON null.</param>
-    public MetadataFilter EqualTo(JsonNode? value) => new Equality(_path, MetadataJson.Serialize(value, nameof(value)));
+    public MetadataFilter EqualTo(JsonNode? value) => new Equality(_path, MetadataJson.Serialize(value, nameof(value), _path.Length));
 
     /// <summary>The field is there and equals one of the values.</summary>
     /// <param name="values">At most 1,000.</param>
@@ -118,12 +118,14 @@ public sealed class MetadataField
         internal override string ToSql(SqlParameters parameters)
         {
             var names = parameters.AddNext(NpgsqlDbType.Array | NpgsqlDbType.Text, _path);
-            var value = parameters.AddNext(NpgsqlDbType.Double, _value);
+
+            // As text, in the shortest form that is the same number: a cast from double precision keeps 15 digits only.
+            var value = parameters.AddNext(NpgsqlDbType.Text, _value.ToString("R", CultureInfo.InvariantCulture));
 
             // CASE, because AND promises no order and the cast of a string would fail the whole search.
             return $"""
                 CASE WHEN jsonb_typeof(metadata #> {names}) = 'number'
-                     THEN (metadata #>> {names})::numeric {_operator} {value}::numeric ELSE false END
+                     THEN (metadata #>> {names})::numeric {_operator} {value}::text::numeric ELSE false END
                 """;
         }
     }
@@ -131,10 +133,11 @@ public sealed class MetadataField
     private sealed class TimeComparison(string[] path, string @operator, DateTimeOffset value) : MetadataFilter(1)
     {
         // Each part stays in its range. The day is added as an interval, so that the 31st of February is some day in
-        // March instead of an error: PostgreSQL before 16 has no cast that answers whether it would fail.
+        // March instead of an error: PostgreSQL before 16 has no cast that answers whether it would fail. Not \d, which in
+        // an ICU database is also a digit of another script, and that is an error again.
         private const string Iso8601 =
-            @"'^[1-9]\d{3}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])"
-            + @"([T ]([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d{1,9})?)?(Z|[+-](0\d|1[0-4]):[0-5]\d)?)?$'";
+            "'^[1-9][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+            + "([T ]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\\.[0-9]{1,9})?)?(Z|[+-](0[0-9]|1[0-4]):[0-5][0-9])?)?$'";
 
         internal override string ToSql(SqlParameters parameters)
         {
@@ -144,7 +147,7 @@ public sealed class MetadataField
             return $"""
                 CASE WHEN jsonb_typeof(metadata #> {names}) = 'string' AND {text} ~ {Iso8601}
                      THEN (overlay({text} placing '01' from 9 for 2)
-                           || CASE WHEN {text} ~ '(Z|[+-]\d\d:\d\d)$' THEN '' ELSE ' Z' END)::timestamptz
+                           || CASE WHEN {text} ~ '(Z|[+-][0-9][0-9]:[0-9][0-9])$' THEN '' ELSE ' Z' END)::timestamptz
                           + (substr({text}, 9, 2)::int - 1) * interval '24 hours' {@operator} {time}
                      ELSE false END
                 """;

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.AI;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
@@ -57,6 +58,15 @@ public sealed class UnifiedMemoryBuilder
     {
         if (configure is not null)
             Services.Configure(Name, configure);
+        return UseEmbeddingProvider(CreateOllama);
+    }
+
+    /// <summary>Embeds with Ollama, with options bound from configuration.</summary>
+    /// <param name="configuration">The section that holds <see cref="OllamaOptions"/>.</param>
+    public UnifiedMemoryBuilder UseOllama(IConfiguration configuration)
+    {
+        ArgumentNullException.ThrowIfNull(configuration);
+        Services.Configure<OllamaOptions>(Name, configuration);
         return UseEmbeddingProvider(CreateOllama);
     }
 

@@ -23,4 +23,7 @@ public class UnifiedMemoryException : Exception
 
     /// <summary>Whether the same call may succeed later without a change. The library's own retries are already over.</summary>
     public bool IsTransient { get; }
+
+    /// <summary>PostgreSQL's code of the error, where the database answered with one.</summary>
+    public string? SqlState { get; init; }
 }

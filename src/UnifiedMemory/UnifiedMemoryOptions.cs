@@ -4,7 +4,9 @@ namespace UnifiedMemory;
 public sealed class UnifiedMemoryOptions
 {
     /// <summary>
-    /// Where the database is, as an Npgsql connection string. Several hosts are allowed: a primary is looked for. Required.
+    /// Where the database is, as an Npgsql connection string. Several hosts are allowed: a primary is looked for. What these
+    /// options name (application name, pool, time-outs) takes the place of what it says; an ambient transaction is not joined.
+    /// Required.
     /// </summary>
     public string ConnectionString { get; set; } = "";
 

@@ -59,6 +59,7 @@ public static class UnifiedMemoryServiceCollectionExtensions
     {
         var builder = new UnifiedMemoryBuilder(services, name);
         services.AddOptions<UnifiedMemoryOptions>(name).ValidateOnStart();
+        services.AddOptions<OllamaOptions>(name).ValidateOnStart();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<UnifiedMemoryOptions>, OptionsRules>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IValidateOptions<OllamaOptions>, OllamaOptionsRules>());
         services.TryAddKeyedSingleton<IEmbeddingProvider>(name, (provider, _) => builder.CreateOllama(provider));

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using Npgsql;
 using UnifiedMemory.Input;
 using UnifiedMemory.Monitoring;
+using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory;
 
@@ -34,26 +35,9 @@ public sealed partial class UnifiedMemoryStore
         return Operation.RunAsync("update", async _ =>
         {
             await OpenAsync(cancellationToken).ConfigureAwait(false);
-            float[]? vector = null;
-            if (update.Content is { } content)
-            {
-                var stored = await _memories.GetContentHashAsync(id, cancellationToken).ConfigureAwait(false);
-                if (stored is null)
-                    return null;
-                if (!stored.AsSpan().SequenceEqual(PreparedMemory.Hash(content)))
-                    vector = await _embedder.EmbedAsync(content, EmbeddingPurpose.Document, cancellationToken).ConfigureAwait(false);
-            }
-
-            try
-            {
-                return await _memories.UpdateAsync(id, update, vector, cancellationToken).ConfigureAwait(false);
-            }
-            catch (UnifiedMemoryException exception) when (exception.InnerException is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation })
-            {
-                throw new InvalidOperationException(
-                    $"The memory {id} cannot take this content: another memory of the same namespace, type, agent, session and workflow "
-                    + "has it already. Delete one of the two.", exception);
-            }
+            return update.Content is null
+                ? await _memories.UpdateAsync(id, update, content: null, expectedHash: null, cancellationToken).ConfigureAwait(false)
+                : await UpdateContentAsync(id, update, PreparedMemory.Hash(update.Content), cancellationToken).ConfigureAwait(false);
         });
     }
 
@@ -98,8 +82,8 @@ public sealed partial class UnifiedMemoryStore
     }
 
     /// <summary>
-    /// Streams the memories that fulfil the filter, by namespace and then in the order in which they were stored. Pages of 500
-    /// are read as they are needed, and no connection is held between them.
+    /// Streams the memories that fulfil the filter, by namespace and id, which is roughly the order in which they were stored.
+    /// Pages of 500 are read as they are needed, and no connection is held between them.
     /// </summary>
     /// <param name="filter">Which ones.</param>
     /// <param name="cancellationToken">Ends the stream.</param>
@@ -130,7 +114,7 @@ public sealed partial class UnifiedMemoryStore
         {
             await OpenAsync(cancellationToken).ConfigureAwait(false);
             var purged = 0L;
-            int batch;
+            long batch;
             do
             {
                 batch = await _memories.PurgeAsync(PurgeBatchSize, cancellationToken).ConfigureAwait(false);
@@ -144,6 +128,37 @@ public sealed partial class UnifiedMemoryStore
             return purged;
         });
 
+    private async Task<MemoryRecord?> UpdateContentAsync(Guid id, MemoryUpdate update, byte[] hash, CancellationToken cancellationToken)
+    {
+        while (await _memories.GetIdentityAsync(id, cancellationToken).ConfigureAwait(false) is { } stored)
+        {
+            if (stored.ContentHash.AsSpan().SequenceEqual(hash))
+            {
+                // Again from the start when somebody else changed the content in between.
+                if (await _memories.UpdateAsync(id, update, content: null, hash, cancellationToken).ConfigureAwait(false) is { } unchanged)
+                    return unchanged;
+                continue;
+            }
+
+            var vector = await _embedder.EmbedAsync(update.Content!, EmbeddingPurpose.Document, cancellationToken).ConfigureAwait(false);
+            var content = new NewContent(hash, stored.With(hash), vector);
+            try
+            {
+                return await _memories.UpdateAsync(id, update, content, expectedHash: null, cancellationToken).ConfigureAwait(false);
+            }
+            catch (UnifiedMemoryException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
+            {
+                if (await _memories.DeleteExpiredAsync(content.Identity, cancellationToken).ConfigureAwait(false))
+                    continue;
+                throw new InvalidOperationException(
+                    $"The memory {id} cannot take this content: another memory of the same namespace, type, agent, session and workflow "
+                    + "has it already. Delete one of the two.", exception);
+            }
+        }
+
+        return null;
+    }
+
     private async IAsyncEnumerable<MemoryRecord> PagesAsync(
         MemoryFilter filter, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -151,7 +166,9 @@ public sealed partial class UnifiedMemoryStore
         MemoryRecord? last = null;
         while (true)
         {
-            var page = await _memories.ListPageAsync(filter, last, ListPageSize, cancellationToken).ConfigureAwait(false);
+            var after = last;
+            var page = await Operation.RunAsync(
+                "list", _ => _memories.ListPageAsync(filter, after, ListPageSize, cancellationToken)).ConfigureAwait(false);
             foreach (var memory in page)
                 yield return memory;
             if (page.Count < ListPageSize)

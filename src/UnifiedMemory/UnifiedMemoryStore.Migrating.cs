@@ -1,5 +1,6 @@
 using UnifiedMemory.Migrations;
 using UnifiedMemory.Monitoring;
+using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory;
 
@@ -18,16 +19,12 @@ public sealed partial class UnifiedMemoryStore
     public Task<MigrationStatus> MigrateAsync(CancellationToken cancellationToken = default) =>
         Operation.RunAsync("migrate", async _ =>
         {
-            var space = await _embeddingProvider.DescribeAsync(cancellationToken).ConfigureAwait(false);
+            var space = await DescribeSpaceAsync(cancellationToken).ConfigureAwait(false);
             var state = await _migrator.MigrateAsync(space, cancellationToken).ConfigureAwait(false);
 
             // Connections opened before the extension was created do not know the type.
-            await _database.RunAsync("migrate", async (connection, token) =>
-            {
-                await _database.ReloadTypesAsync(token).ConfigureAwait(false);
-                return true;
-            }, cancellationToken).ConfigureAwait(false);
-            return Status(state.Applied);
+            await ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
+            return Status(state);
         });
 
     /// <summary>Takes back every step of the schema above the version, with what it holds. Version 0 removes all memories.</summary>
@@ -39,18 +36,15 @@ public sealed partial class UnifiedMemoryStore
         {
             var state = await _migrator.MigrateDownAsync(version, _embeddingProvider.Dimensions, cancellationToken).ConfigureAwait(false);
             _opening.Reset();
-            return Status(state.Applied);
+            return Status(state);
         });
 
     /// <summary>Which steps of the schema are applied and which are pending. Changes nothing.</summary>
     /// <param name="cancellationToken">Ends the call.</param>
     public Task<MigrationStatus> GetMigrationStatusAsync(CancellationToken cancellationToken = default) =>
         Operation.RunAsync("migration_status", async _ =>
-            Status((await ReadStateAsync(cancellationToken).ConfigureAwait(false)).Applied));
+            Status(await ReadStateAsync(cancellationToken).ConfigureAwait(false)));
 
-    private MigrationStatus Status(IReadOnlyList<long> applied)
-    {
-        var steps = SchemaSteps.All(_schema, _embeddingProvider.Dimensions, _options.Hnsw);
-        return new MigrationStatus(applied, [.. steps.Select(step => step.Version).Except(applied)]);
-    }
+    private MigrationStatus Status(StoreState state) =>
+        new(state.Applied, StoreChecks.Pending(state, SchemaSteps.All(_schema, _embeddingProvider.Dimensions, _options.Hnsw)));
 }

@@ -18,7 +18,7 @@ namespace UnifiedMemory;
 /// A call fails with <see cref="ArgumentException"/> when it was given something wrong, and with
 /// <see cref="UnifiedMemoryException"/> when the database or the embedding service failed after the retries were used up.
 /// </remarks>
-public sealed partial class UnifiedMemoryStore : IAsyncDisposable
+public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
 {
     private readonly UnifiedMemoryOptions _options;
     private readonly IEmbeddingProvider _embeddingProvider;
@@ -44,7 +44,7 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable
         _database = new Database(options, loggerFactory, time);
         _memories = new MemoryTable(_database, _schema, options);
         _registry = new StoreRegistry(_schema);
-        _migrator = new Migrator(options, _schema, loggerFactory, time);
+        _migrator = new Migrator(_database, options, _schema, loggerFactory, time);
         _embedder = new Embedder(embeddingProvider, Telemetry.Meter, loggerFactory.CreateLogger<Embedder>(), options.QueryCacheSize);
         _writer = new MemoryWriter(_memories, _embedder);
         _opening = new SharedAttempt(CheckAsync);
@@ -71,11 +71,18 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable
             options.Copy(), embeddingProvider, loggerFactory ?? NullLoggerFactory.Instance, timeProvider ?? TimeProvider.System);
     }
 
-    /// <summary>Ends what is under way, and closes the connections.</summary>
+    /// <summary>Ends what is under way with <see cref="ObjectDisposedException"/>, and closes the connections.</summary>
     public async ValueTask DisposeAsync()
     {
         _embedder.Dispose();
         await _database.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <inheritdoc cref="DisposeAsync"/>
+    public void Dispose()
+    {
+        _embedder.Dispose();
+        _database.Dispose();
     }
 
     /// <summary>Checks once, for all callers, what every other call relies on.</summary>
@@ -83,17 +90,42 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable
 
     private async Task CheckAsync(CancellationToken cancellationToken)
     {
-        var space = await _embeddingProvider.DescribeAsync(cancellationToken).ConfigureAwait(false);
+        var space = await DescribeSpaceAsync(cancellationToken).ConfigureAwait(false);
         var state = await ReadStateAsync(cancellationToken).ConfigureAwait(false);
         var steps = SchemaSteps.All(_schema, space.Dimensions, _options.Hnsw);
         StoreChecks.RequireMigrated(_schema, state, steps);
         StoreChecks.RequireSpace(_schema, state, space);
+
+        // Whoever created the extension may have been another process, after this one's first connection.
+        await ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
         if (_options.MaxPoolSize > state.MaxConnections - state.ReservedConnections)
             Log.PoolTooLarge(_logger, _options.MaxPoolSize, state.MaxConnections, state.ReservedConnections);
         if (state.PgvectorVersion is { } version && version < new Version(0, 8, 4))
             Log.OldPgvector(_logger, version.ToString());
         Log.Opened(_logger, _schema.Name, state.Version, space.Provider, space.Model, space.Dimensions);
     }
+
+    private async Task<EmbeddingSpace> DescribeSpaceAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _embeddingProvider.DescribeAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is not (UnifiedMemoryException or OperationCanceledException))
+        {
+            // A foreign provider's own exception. Its message stays in the inner exception.
+            throw new UnifiedMemoryException(
+                "open", $"The embedding provider for {_embeddingProvider.Model} failed to describe its space with {exception.GetType().Name}.",
+                isTransient: exception is HttpRequestException or IOException or TimeoutException, exception);
+        }
+    }
+
+    private Task<bool> ReloadTypesAsync(CancellationToken cancellationToken) =>
+        _database.RunAsync("open", async (connection, token) =>
+        {
+            await connection.ReloadTypesAsync(token).ConfigureAwait(false);
+            return true;
+        }, cancellationToken);
 
     private Task<StoreState> ReadStateAsync(CancellationToken cancellationToken) =>
         _database.RunAsync("open", _registry.ReadAsync, cancellationToken);

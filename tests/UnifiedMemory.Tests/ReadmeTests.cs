@@ -1,5 +1,3 @@
-using System.Runtime.CompilerServices;
-
 namespace UnifiedMemory.Tests;
 
 public sealed class ReadmeTests
@@ -14,6 +12,12 @@ public sealed class ReadmeTests
         Assert.That(readme, Does.Contain("```csharp\n" + sample.TrimEnd() + "\n```"));
     }
 
-    private static string RepositoryRoot([CallerFilePath] string thisFile = "") =>
-        Path.GetFullPath(Path.Combine(Path.GetDirectoryName(thisFile)!, "..", ".."));
+    private static string RepositoryRoot()
+    {
+        // Not the path of this source file: a deterministic build replaces it.
+        var folder = new DirectoryInfo(TestContext.CurrentContext.TestDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "Memory.sln")))
+            folder = folder.Parent ?? throw new DirectoryNotFoundException("There is no Memory.sln above the tests.");
+        return folder.FullName;
+    }
 }

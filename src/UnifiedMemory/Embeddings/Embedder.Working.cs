@@ -21,7 +21,17 @@ internal sealed partial class Embedder
     private async Task WorkAsync()
     {
         while (TakeBatch() is { Count: > 0 } batch)
-            await EmbedBatchAsync(batch).ConfigureAwait(false);
+        {
+            try
+            {
+                await EmbedBatchAsync(batch).ConfigureAwait(false);
+            }
+            catch (Exception exception)
+            {
+                // A listener of a metric or span, or a logger, that throws. Nobody must wait for ever for that.
+                Fail(batch, new UnifiedMemoryException("embed", $"Embedding failed with {exception.GetType().Name}.", isTransient: false, exception));
+            }
+        }
     }
 
     private List<EmbeddingWork> TakeBatch()
@@ -55,13 +65,14 @@ internal sealed partial class Embedder
 
     /// <summary>
     /// Embeds the batch and completes every item of it. A batch that is rejected is halved until the text at fault stands
-    /// alone: about 2·log2(n) calls for one bad text among n.
+    /// alone: about 2·log2(n) calls for one bad text among n. A text that fails alone while others of its batch are embedded
+    /// is to blame itself, whatever the service calls it.
     /// </summary>
     private async Task EmbedBatchAsync(List<EmbeddingWork> batch)
     {
         var parts = new Stack<List<EmbeddingWork>>([batch]);
         var succeeded = false;
-        var lonelyFailures = 0;
+        var lonely = new List<(EmbeddingWork Work, UnifiedMemoryException Error)>();
         while (parts.TryPop(out var part) && !_shutdown.IsCancellationRequested)
         {
             var (vectors, error) = await CallAsync(part).ConfigureAwait(false);
@@ -70,27 +81,35 @@ internal sealed partial class Embedder
                 succeeded = true;
                 for (var i = 0; i < part.Count; i++)
                     Complete(part[i], Check(vectors[i]));
-                continue;
             }
-
-            var rejected = error is EmbeddingRejectedException;
-            if (rejected && part.Count > 1)
+            else if (error is EmbeddingRejectedException && part.Count > 1)
             {
                 _telemetry.BatchSplit(part.Count);
                 var half = part.Count / 2;
                 parts.Push(part[half..]);
                 parts.Push(part[..half]);
-                continue;
             }
-
-            Fail(part, error!);
-            if (!rejected && (part.Count > 1 || (!succeeded && ++lonelyFailures == LonelyFailuresOfAnOutage)))
+            else if (error is EmbeddingRejectedException)
             {
+                Fail(part, error);
+            }
+            else if (part.Count > 1 || (!succeeded && lonely.Count + 1 == LonelyFailuresOfAnOutage))
+            {
+                // The service fails, not the texts.
+                Fail(part, error!);
+                lonely.ForEach(one => Fail([one.Work], one.Error));
                 foreach (var rest in parts)
                     Fail(rest, error!);
                 return;
             }
+            else
+            {
+                lonely.Add((part[0], error!));
+            }
         }
+
+        foreach (var (work, error) in lonely)
+            Fail([work], succeeded ? new EmbeddingRejectedException(error.Message, error) : error);
     }
 
     /// <summary>One call to the provider: one vector for each item, still unchecked, or the error.</summary>

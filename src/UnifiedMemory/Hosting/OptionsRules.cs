@@ -73,7 +73,8 @@ internal sealed partial class OptionsRules : IValidateOptions<UnifiedMemoryOptio
         yield return (nameof(options.ConnectionLifetime), options.ConnectionLifetime, second, TimeSpan.FromDays(7));
         yield return (nameof(options.CommandTimeout), options.CommandTimeout, second, TimeSpan.FromHours(1));
         yield return (nameof(options.RetryBudget), options.RetryBudget, TimeSpan.Zero, TimeSpan.FromHours(1));
-        yield return (nameof(options.PurgeInterval), options.PurgeInterval, TimeSpan.Zero, TimeSpan.FromDays(30));
+        if (options.PurgeInterval != TimeSpan.Zero)
+            yield return (nameof(options.PurgeInterval), options.PurgeInterval, second, TimeSpan.FromDays(30));
     }
 
     private static string? ConnectionStringMistake(string? connectionString)

@@ -17,11 +17,26 @@ internal sealed class SharedAttempt(Func<CancellationToken, Task> work)
         lock (_lock)
         {
             if (_attempt is null or { IsFaulted: true } or { IsCanceled: true })
-                _attempt = Task.Run(() => work(CancellationToken.None), CancellationToken.None);
+                _attempt = Start();
             attempt = _attempt;
         }
 
         return new ValueTask(attempt.WaitAsync(cancellationToken));
+    }
+
+    private Task Start()
+    {
+        // The attempt is everybody's: it must not run in the first caller's span.
+        using (ExecutionContext.SuppressFlow())
+        {
+            var attempt = Task.Run(() => work(CancellationToken.None), CancellationToken.None);
+
+            // Observed: everybody who waits may have given up.
+            attempt.ContinueWith(
+                static failed => _ = failed.Exception,
+                CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            return attempt;
+        }
     }
 
     /// <summary>What succeeded no longer holds.</summary>

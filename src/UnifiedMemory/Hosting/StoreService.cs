@@ -18,20 +18,25 @@ internal sealed class StoreService(UnifiedMemoryStore store, UnifiedMemoryOption
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        // With Off, the host starts whatever the database is like; what is wrong with it is said now and not at the first call.
+        await AttemptAsync(() => store.OpenAsync(stoppingToken).AsTask(), Log.OpenFailed, stoppingToken).ConfigureAwait(false);
         if (options.PurgeInterval == TimeSpan.Zero)
             return;
         using var timer = new PeriodicTimer(options.PurgeInterval, time);
         while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
+            await AttemptAsync(() => store.PurgeExpiredAsync(stoppingToken), Log.PurgeFailed, stoppingToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The host must not end because the database or the embedding service was away for a while.</summary>
+    private async Task AttemptAsync(Func<Task> work, Action<ILogger, Exception> onFailure, CancellationToken stoppingToken)
+    {
+        try
         {
-            try
-            {
-                await store.PurgeExpiredAsync(stoppingToken).ConfigureAwait(false);
-            }
-            catch (UnifiedMemoryException exception)
-            {
-                // The host must not end because the database was away; what is expired stays hidden until the next round.
-                Log.PurgeFailed(logger, exception);
-            }
+            await work().ConfigureAwait(false);
+        }
+        catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+        {
+            onFailure(logger, exception);
         }
     }
 }

@@ -15,6 +15,20 @@ internal static class MemoryRules
             throw new ArgumentOutOfRangeException(nameof(importance), importance, "Importance is a number from 0 to 1.");
     }
 
+    /// <summary>PostgreSQL keeps the ends of the calendar as infinity, which is no date any more.</summary>
+    public static DateTimeOffset RequireCreatedAt(DateTimeOffset createdAt)
+    {
+        if (createdAt == DateTimeOffset.MinValue || createdAt == DateTimeOffset.MaxValue)
+            throw new ArgumentOutOfRangeException(nameof(createdAt), createdAt, "CreatedAt is the end of the calendar; leave it null for now.");
+        return createdAt;
+    }
+
+    public static void RequireExpiresAt(DateTimeOffset? expiresAt)
+    {
+        if (expiresAt == DateTimeOffset.MinValue)
+            throw new ArgumentOutOfRangeException(nameof(expiresAt), expiresAt, "ExpiresAt is the beginning of the calendar; leave it null for never.");
+    }
+
     public static void RequireFilter(MemoryFilter filter)
     {
         ArgumentNullException.ThrowIfNull(filter);
@@ -60,5 +74,8 @@ internal static class MemoryRules
             TextRules.RequireTags(update.Tags, nameof(update.Tags));
         if (update.Importance is { } importance)
             RequireImportance(importance);
+        RequireExpiresAt(update.ExpiresAt);
+        if (update.Metadata is not null)
+            MetadataJson.Serialize(update.Metadata, nameof(update.Metadata));
     }
 }

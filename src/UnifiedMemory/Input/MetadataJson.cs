@@ -15,9 +15,9 @@ internal static class MetadataJson
     public static JsonSerializerOptions Options { get; } =
         new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = MaxDepth };
 
-    public static string Serialize(JsonNode? node, string name)
+    public static string Serialize(JsonNode? node, string name, int depth = 1)
     {
-        RequireStorable(node, name, depth: 1);
+        RequireStorable(node, name, depth);
         string json;
         try
         {
@@ -25,12 +25,12 @@ internal static class MetadataJson
         }
         catch (Exception exception) when (exception is JsonException or ArgumentException or NotSupportedException or InvalidOperationException)
         {
-            throw new ArgumentException($"{name} cannot be written as JSON: {exception.Message}", name, exception);
+            throw new ArgumentException($"{name} cannot be written as JSON: {exception.Message}", exception);
         }
 
         var bytes = Encoding.UTF8.GetByteCount(json);
         if (bytes > MaxBytes)
-            throw new ArgumentException($"{name} has {bytes:N0} bytes as JSON; at most {MaxBytes:N0} are allowed.", name);
+            throw new ArgumentException($"{name} has {bytes:N0} bytes as JSON; at most {MaxBytes:N0} are allowed.");
         return json;
     }
 
@@ -39,7 +39,7 @@ internal static class MetadataJson
     private static void RequireStorable(JsonNode? node, string name, int depth)
     {
         if (depth > MaxDepth)
-            throw new ArgumentException($"{name} nests deeper than {MaxDepth} levels.", name);
+            throw new ArgumentException($"{name} nests deeper than {MaxDepth} levels.");
 
         switch (node)
         {
@@ -57,6 +57,9 @@ internal static class MetadataJson
                 break;
             case JsonValue scalar when scalar.TryGetValue<string>(out var text):
                 TextRules.RequireStorable(text, $"A string of {name}", MaxBytes);
+                break;
+            case JsonValue scalar when scalar.TryGetValue<char>(out var character):
+                TextRules.RequireStorable(character.ToString(), $"A character of {name}", MaxBytes);
                 break;
         }
     }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory.Input;
 
@@ -14,8 +15,8 @@ internal sealed record PreparedMemory(
     NewMemory Source, Guid Id, byte[] ContentHash, string MetadataJson, string[] Tags, DateTime CreatedAt)
 {
     /// <summary>What makes two memories the same one.</summary>
-    public MemoryIdentity Identity { get; } = new(
-        Source.Namespace, Source.Type, Convert.ToBase64String(ContentHash), Source.AgentId, Source.SessionId, Source.WorkflowId);
+    public MemoryIdentity Identity { get; } = MemoryIdentity.Of(
+        Source.Namespace, MemoryTypeNames.NameOf(Source.Type), Source.AgentId, Source.SessionId, Source.WorkflowId, ContentHash);
 
     public static byte[] Hash(string content) => SHA256.HashData(Encoding.UTF8.GetBytes(content));
 
@@ -27,6 +28,7 @@ internal sealed record PreparedMemory(
         TextRules.RequireNamespace(memory.Namespace, nameof(memory.Namespace));
         MemoryRules.RequireType(memory.Type);
         MemoryRules.RequireImportance(memory.Importance);
+        MemoryRules.RequireExpiresAt(memory.ExpiresAt);
         TextRules.RequireIfGiven(memory.Kind, nameof(memory.Kind));
         TextRules.RequireIfGiven(memory.SourceSystem, nameof(memory.SourceSystem));
         TextRules.RequireIfGiven(memory.AgentId, nameof(memory.AgentId));
@@ -38,6 +40,6 @@ internal sealed record PreparedMemory(
             Hash(memory.Content),
             memory.Metadata is null ? "{}" : Input.MetadataJson.Serialize(memory.Metadata, nameof(memory.Metadata)),
             TextRules.RequireTags(memory.Tags, nameof(memory.Tags)),
-            (memory.CreatedAt ?? now).UtcDateTime);
+            MemoryRules.RequireCreatedAt(memory.CreatedAt ?? now).UtcDateTime);
     }
 }

@@ -15,7 +15,7 @@ internal static class TextRules
     public static void Require(string? text, string name, int maxLength)
     {
         if (string.IsNullOrWhiteSpace(text))
-            throw new ArgumentException($"{name} is blank. Give it a value.", name);
+            throw new ArgumentException($"{name} is blank. Give it a value.");
         RequireStorable(text, name, maxLength);
     }
 
@@ -30,15 +30,14 @@ internal static class TextRules
     public static void RequireContent(string? text, string name, int maxBytes)
     {
         if (string.IsNullOrWhiteSpace(text))
-            throw new ArgumentException($"{name} is blank. A memory needs a text that can be embedded.", name);
+            throw new ArgumentException($"{name} is blank. A memory needs a text that can be embedded.");
         RequireStorable(text, name, int.MaxValue);
         var bytes = Encoding.UTF8.GetByteCount(text);
         if (bytes > maxBytes)
         {
             throw new ArgumentException(
                 $"{name} has {bytes:N0} bytes of UTF-8; at most {maxBytes:N0} are allowed. "
-                + $"Split it into pieces, or raise {nameof(UnifiedMemoryOptions)}.{nameof(UnifiedMemoryOptions.MaxContentBytes)}.",
-                name);
+                + $"Split it into pieces, or raise {nameof(UnifiedMemoryOptions)}.{nameof(UnifiedMemoryOptions.MaxContentBytes)}.");
         }
     }
 
@@ -47,7 +46,7 @@ internal static class TextRules
         if (string.IsNullOrEmpty(value) || value.Length > 128 || value.AsSpan().ContainsAnyExcept(NamespaceCharacters))
         {
             throw new ArgumentException(
-                $"{name} '{Shown(value)}' is not a namespace: 1 to 128 of A-Z a-z 0-9 . _ : / @ + - are allowed.", name);
+                $"{name} '{Shown(value)}' is not a namespace: 1 to 128 of A-Z a-z 0-9 . _ : / @ + - are allowed.");
         }
     }
 
@@ -55,9 +54,9 @@ internal static class TextRules
     public static string[] RequireTags(IReadOnlyList<string>? tags, string name)
     {
         if (tags is null)
-            throw new ArgumentException($"{name} is null. Give an empty list for no tags.", name);
+            throw new ArgumentException($"{name} is null. Give an empty list for no tags.");
         if (tags.Count > 64)
-            throw new ArgumentException($"{name} has {tags.Count} entries; at most 64 are allowed.", name);
+            throw new ArgumentException($"{name} has {tags.Count} entries; at most 64 are allowed.");
         foreach (var tag in tags)
             Require(tag, name, MaxNameLength);
         return [.. tags.Distinct(StringComparer.Ordinal)];
@@ -67,18 +66,18 @@ internal static class TextRules
     public static void RequireStorable(string text, string name, int maxLength)
     {
         if (text.Length > maxLength)
-            throw new ArgumentException($"{name} has {text.Length:N0} characters; at most {maxLength:N0} are allowed.", name);
+            throw new ArgumentException($"{name} has {text.Length:N0} characters; at most {maxLength:N0} are allowed.");
 
         var zero = text.IndexOf('\0', StringComparison.Ordinal);
         if (zero >= 0)
-            throw new ArgumentException($"{name} holds U+0000 at index {zero}, which PostgreSQL cannot store. Remove it.", name);
+            throw new ArgumentException($"{name} holds U+0000 at index {zero}, which PostgreSQL cannot store. Remove it.");
 
         for (var i = 0; i < text.Length; i++)
         {
             if (!char.IsSurrogate(text[i]))
                 continue;
             if (!char.IsHighSurrogate(text[i]) || i + 1 == text.Length || !char.IsLowSurrogate(text[i + 1]))
-                throw new ArgumentException($"{name} holds half a surrogate pair at index {i}, which is no character. Remove it.", name);
+                throw new ArgumentException($"{name} holds half a surrogate pair at index {i}, which is no character. Remove it.");
             i++;
         }
     }

@@ -22,6 +22,8 @@ internal static class MigrationLock
     {
         // Not string.GetHashCode, which differs between processes.
         var key = BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes("UnifiedMemory migration " + schema.Name)));
+        await connection.ExecuteAsync(new CommandDefinition(
+            "SET idle_session_timeout = 0", cancellationToken: cancellationToken)).ConfigureAwait(false);
         for (var attempt = 0; ; attempt++)
         {
             var parameters = new SqlParameters().Add("key", NpgsqlDbType.Bigint, key);

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using FluentMigrator.Infrastructure;
 using FluentMigrator.Runner;
 using FluentMigrator.Runner.VersionTableInfo;
@@ -13,7 +14,8 @@ namespace UnifiedMemory.Migrations;
 /// Applies and takes back the steps of the schema with FluentMigrator, which has no lock of its own (of six hosts that
 /// migrated together five failed): the lock is taken outside, before versions are read.
 /// </summary>
-internal sealed class Migrator(UnifiedMemoryOptions options, StoreSchema schema, ILoggerFactory loggerFactory, TimeProvider time)
+internal sealed class Migrator(
+    Database database, UnifiedMemoryOptions options, StoreSchema schema, ILoggerFactory loggerFactory, TimeProvider time)
 {
     private readonly ILogger _logger = loggerFactory.CreateLogger<Migrator>();
     private readonly StoreRegistry _registry = new(schema);
@@ -29,7 +31,7 @@ internal sealed class Migrator(UnifiedMemoryOptions options, StoreSchema schema,
             await ServerRequirements.EnsureAsync(connection, token).ConfigureAwait(false);
             if (steps.Count > before.Applied.Count)
             {
-                await RunAsync(steps, runner => runner.MigrateUp(), token).ConfigureAwait(false);
+                await RunUpAsync(connection, steps, token).ConfigureAwait(false);
                 Log.Migrated(_logger, schema.Name, before.Version, steps[^1].Version);
             }
 
@@ -59,25 +61,38 @@ internal sealed class Migrator(UnifiedMemoryOptions options, StoreSchema schema,
             return await _registry.ReadAsync(connection, token).ConfigureAwait(false);
         }, cancellationToken);
 
-    private async Task<StoreState> WithLockAsync(
-        Func<NpgsqlConnection, CancellationToken, Task<StoreState>> work, CancellationToken cancellationToken)
+    /// <summary>
+    /// A host whose lock was lost with its session may have been followed by this one while it still worked. What it finished
+    /// fails here as existing already, and is what was wanted.
+    /// </summary>
+    private async Task RunUpAsync(NpgsqlConnection connection, IReadOnlyList<SchemaStep> steps, CancellationToken cancellationToken)
     {
         try
+        {
+            await RunAsync(steps, runner => runner.MigrateUp(), cancellationToken).ConfigureAwait(false);
+        }
+        catch (PostgresException)
+        {
+            var after = await _registry.ReadAsync(connection, cancellationToken).ConfigureAwait(false);
+            if (after.Version < steps[^1].Version)
+                throw;
+        }
+    }
+
+    /// <summary>On a connection of its own, which holds the lock until it is closed.</summary>
+    private Task<StoreState> WithLockAsync(
+        Func<NpgsqlConnection, CancellationToken, Task<StoreState>> work, CancellationToken cancellationToken) =>
+        database.RetryAsync("migrate", async token =>
         {
             var connection = new NpgsqlConnection(ConnectionSettings.Unpooled(options));
             await using (connection.ConfigureAwait(false))
             {
-                await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+                await connection.OpenAsync(token).ConfigureAwait(false);
                 await MigrationLock.TakeAsync(
-                    connection, schema, time, () => Log.WaitingForMigration(_logger, schema.Name), cancellationToken).ConfigureAwait(false);
-                return await work(connection, cancellationToken).ConfigureAwait(false);
+                    connection, schema, time, () => Log.WaitingForMigration(_logger, schema.Name), token).ConfigureAwait(false);
+                return await work(connection, token).ConfigureAwait(false);
             }
-        }
-        catch (NpgsqlException exception)
-        {
-            throw DatabaseFailure.Describe("migrate", exception);
-        }
-    }
+        }, cancellationToken);
 
     /// <summary>FluentMigrator is synchronous, so cancelling takes effect before it starts; each step is a transaction.</summary>
     private async Task RunAsync(IReadOnlyList<SchemaStep> steps, Action<IMigrationRunner> run, CancellationToken cancellationToken)
@@ -110,7 +125,7 @@ internal sealed class Migrator(UnifiedMemoryOptions options, StoreSchema schema,
         {
             // FluentMigrator wraps the error of a statement into a plain exception that quotes the statement. When the
             // connection is gone, its processor fails once more while it is disposed of, with the same cause.
-            throw DatabaseFailure.Describe("migrate", cause);
+            ExceptionDispatchInfo.Throw(cause);
         }
     }
 

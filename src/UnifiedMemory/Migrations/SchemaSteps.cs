@@ -3,7 +3,10 @@ using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory.Migrations;
 
-/// <summary>The schema, step by step. A released step never changes; a change is a new step.</summary>
+/// <summary>
+/// The schema, step by step. A released step never changes; a change is a new step. The embedding space comes and goes with
+/// the vectors, or else other vectors could be mixed with them after going down.
+/// </summary>
 internal static class SchemaSteps
 {
     public static IReadOnlyList<SchemaStep> All(StoreSchema schema, int dimensions, HnswOptions hnsw)
@@ -12,7 +15,7 @@ internal static class SchemaSteps
         return
         [
             new SchemaStep(
-                1, "memories",
+                1, "memories and their embedding space",
                 $"""
                 CREATE TABLE {schema.Memories} (
                     namespace text NOT NULL,
@@ -21,6 +24,7 @@ internal static class SchemaSteps
                     kind text,
                     content text NOT NULL,
                     content_hash bytea NOT NULL CHECK (octet_length(content_hash) = 32),
+                    identity_hash bytea NOT NULL CHECK (octet_length(identity_hash) = 32),
                     embedding vector({dimensions}) NOT NULL,
                     metadata jsonb NOT NULL DEFAULT jsonb_build_object(),
                     tags text[] NOT NULL DEFAULT ARRAY[]::text[],
@@ -33,20 +37,13 @@ internal static class SchemaSteps
                     updated_at timestamptz NOT NULL DEFAULT now(),
                     expires_at timestamptz,
                     PRIMARY KEY (namespace, id),
-                    CONSTRAINT memories_identity UNIQUE NULLS NOT DISTINCT
-                        (namespace, memory_type, content_hash, agent_id, session_id, workflow_id));
+                    CONSTRAINT memories_identity UNIQUE (namespace, identity_hash));
                 {VectorStorage(schema, dimensions)}
                 CREATE INDEX memories_id ON {schema.Memories} (id);
                 CREATE INDEX memories_created ON {schema.Memories} (namespace, memory_type, created_at DESC);
                 CREATE INDEX memories_metadata ON {schema.Memories} USING gin (metadata jsonb_path_ops);
                 CREATE INDEX memories_tags ON {schema.Memories} USING gin (tags);
-                CREATE INDEX memories_expiry ON {schema.Memories} (expires_at) WHERE expires_at IS NOT NULL
-                """,
-                $"DROP TABLE {schema.Memories}"),
-
-            new SchemaStep(
-                2, "embedding space",
-                $"""
+                CREATE INDEX memories_expiry ON {schema.Memories} (expires_at) WHERE expires_at IS NOT NULL;
                 CREATE TABLE {schema.EmbeddingSpace} (
                     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
                     provider text NOT NULL,
@@ -57,9 +54,9 @@ internal static class SchemaSteps
                     query_prefix text NOT NULL,
                     created_at timestamptz NOT NULL DEFAULT now())
                 """,
-                $"DROP TABLE {schema.EmbeddingSpace}"),
+                $"DROP TABLE {schema.EmbeddingSpace}; DROP TABLE {schema.Memories}"),
 
-            new SchemaStep(3, "vector index", vectorIndex.Create, vectorIndex.Drop),
+            new SchemaStep(2, "vector index", vectorIndex.Create, vectorIndex.Drop),
         ];
     }
 

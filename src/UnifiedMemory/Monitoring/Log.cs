@@ -19,6 +19,9 @@ internal static partial class Log
     [LoggerMessage(4, LogLevel.Warning, "{Operation} failed with {Error}; attempt {Attempt} follows in {Delay}")]
     public static partial void Retrying(ILogger logger, string operation, string error, int attempt, TimeSpan delay);
 
+    [LoggerMessage(5, LogLevel.Error, "The store cannot be opened; the first call that needs it tries again")]
+    public static partial void OpenFailed(ILogger logger, Exception exception);
+
     [LoggerMessage(10, LogLevel.Information, "Another process migrates schema {Schema}; waiting for it")]
     public static partial void WaitingForMigration(ILogger logger, string schema);
 

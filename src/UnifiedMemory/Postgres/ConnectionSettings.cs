@@ -33,6 +33,9 @@ internal static class ConnectionSettings
     {
         var connection = Common(options);
         connection.Pooling = false;
+
+        // Idle while a step runs for minutes, and its session holds the lock.
+        connection.KeepAlive = 30;
         if (IsMultiHost(connection))
             connection.TargetSessionAttributes = "primary";
         return connection.ConnectionString;
@@ -44,6 +47,9 @@ internal static class ConnectionSettings
 
         // The detail of an error quotes the row, which is memory content.
         IncludeErrorDetail = false,
+
+        // An ambient transaction is not ours: a search ends its own with COMMIT, and retries would run inside the host's.
+        Enlist = false,
 
         // A data source gets the target from WithTargetSession and refuses it here.
         TargetSessionAttributes = null,

@@ -1,5 +1,6 @@
 using System.Data;
 using System.Diagnostics;
+using System.Net.Sockets;
 using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.Logging;
 using Npgsql;
@@ -13,10 +14,11 @@ namespace UnifiedMemory.Postgres;
 /// The one way to the server: a bounded, fair queue in front of the pool, the retries, and the translation of failures.
 /// What runs here must be safe to run again, since a write whose connection died may have been committed.
 /// </summary>
-internal sealed class Database : IAsyncDisposable
+internal sealed class Database : IAsyncDisposable, IDisposable
 {
     private static readonly ResiliencePropertyKey<long> StartedKey = new("unifiedmemory.started");
     private static readonly ResiliencePropertyKey<string> OperationKey = new("unifiedmemory.operation");
+    private static readonly ResiliencePropertyKey<int> ReplaysKey = new("unifiedmemory.replays");
 
     private readonly NpgsqlDataSource _dataSource;
     private readonly SemaphoreSlim _slots;
@@ -24,6 +26,7 @@ internal sealed class Database : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ResiliencePipeline _retry;
+    private readonly CancellationTokenSource _closing = new();
 
     public Database(UnifiedMemoryOptions options, ILoggerFactory loggerFactory, TimeProvider time)
     {
@@ -49,19 +52,29 @@ internal sealed class Database : IAsyncDisposable
     /// <param name="work">Must be safe to run more than once.</param>
     /// <param name="cancellationToken">Ends waiting, retrying and the statement under way.</param>
     /// <exception cref="UnifiedMemoryException">The database failed, or no connection was free in time.</exception>
-    public async Task<T> RunAsync<T>(
-        string operation, Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    /// <exception cref="ObjectDisposedException">The store is disposed, or was while the work was under way.</exception>
+    public Task<T> RunAsync<T>(
+        string operation, Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
+        RetryAsync(operation, token => AttemptAsync(operation, work, token), cancellationToken);
+
+    /// <summary>The retries and the translation of failures, for work that has a connection of its own.</summary>
+    public async Task<T> RetryAsync<T>(string operation, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
-        var context = ResilienceContextPool.Shared.Get(operation, cancellationToken);
+        ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, typeof(UnifiedMemoryStore));
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closing.Token);
+        var context = ResilienceContextPool.Shared.Get(operation, either.Token);
         context.Properties.Set(StartedKey, _time.GetTimestamp());
         context.Properties.Set(OperationKey, operation);
         try
         {
             return await _retry.ExecuteAsync(
-                static (context, state) => state.Self.AttemptAsync(state.Operation, state.Work, context.CancellationToken),
-                context, (Self: this, Operation: operation, Work: work)).ConfigureAwait(false);
+                static async (context, work) => await work(context.CancellationToken).ConfigureAwait(false), context, work).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is NpgsqlException or System.Net.Sockets.SocketException or IOException)
+        catch (Exception) when (_closing.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new ObjectDisposedException(nameof(UnifiedMemoryStore));
+        }
+        catch (Exception exception) when (exception is NpgsqlException or SocketException or IOException)
         {
             cancellationToken.ThrowIfCancellationRequested();
             throw DatabaseFailure.Describe(operation, exception);
@@ -72,28 +85,33 @@ internal sealed class Database : IAsyncDisposable
         }
     }
 
-    /// <summary>Makes types known that were created after the first connection, such as <c>vector</c>.</summary>
-    public Task ReloadTypesAsync(CancellationToken cancellationToken) => _dataSource.ReloadTypesAsync(cancellationToken);
-
+    /// <summary>Ends what waits and what is under way. Neither source nor queue is disposed of: calls that end may still use them.</summary>
     public async ValueTask DisposeAsync()
     {
+        await _closing.CancelAsync().ConfigureAwait(false);
         await _dataSource.DisposeAsync().ConfigureAwait(false);
-        _slots.Dispose();
     }
 
-    private async ValueTask<T> AttemptAsync<T>(
+    public void Dispose()
+    {
+        _closing.Cancel();
+        _dataSource.Dispose();
+    }
+
+    private async Task<T> AttemptAsync<T>(
         string operation, Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
         var waiting = _time.GetTimestamp();
-        if (!await _slots.WaitAsync(_options.AcquisitionTimeout, cancellationToken).ConfigureAwait(false))
+        var free = await _slots.WaitAsync(_options.AcquisitionTimeout, cancellationToken).ConfigureAwait(false);
+        StoreMetrics.ConnectionWait.Record(_time.GetElapsedTime(waiting).TotalSeconds);
+        if (!free)
             throw DatabaseFailure.Busy(operation, _options);
         try
         {
-            var connection = await _dataSource.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
                 var started = _time.GetTimestamp();
-                StoreMetrics.ConnectionWait.Record(_time.GetElapsedTime(waiting, started).TotalSeconds);
                 try
                 {
                     return await work(connection, cancellationToken).ConfigureAwait(false);
@@ -116,13 +134,36 @@ internal sealed class Database : IAsyncDisposable
         }
     }
 
-    private ValueTask<bool> ShouldRetry(RetryPredicateArguments<object> args) => ValueTask.FromResult(
-        args.Outcome.Exception is { } exception && RetryRules.For(exception) switch
+    private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
+    {
+        try
         {
-            RetryRule.Replay => args.AttemptNumber < RetryRules.MaxReplays,
-            RetryRule.UntilBudget => _time.GetElapsedTime(args.Context.Properties.GetValue(StartedKey, 0)) < _options.RetryBudget,
-            _ => false,
-        });
+            return await _dataSource.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (NpgsqlException exception) when (exception.InnerException is TimeoutException)
+        {
+            // Looks like a command that took too long, and unlike that is worth another try.
+            throw new ConnectTimeoutException(exception);
+        }
+    }
+
+    private ValueTask<bool> ShouldRetry(RetryPredicateArguments<object> args)
+    {
+        if (args.Outcome.Exception is not { } exception || _closing.IsCancellationRequested)
+            return ValueTask.FromResult(false);
+        var properties = args.Context.Properties;
+        switch (RetryRules.For(exception))
+        {
+            case RetryRule.Replay:
+                var replays = properties.GetValue(ReplaysKey, 0);
+                properties.Set(ReplaysKey, replays + 1);
+                return ValueTask.FromResult(replays < RetryRules.MaxReplays);
+            case RetryRule.UntilBudget:
+                return ValueTask.FromResult(_time.GetElapsedTime(properties.GetValue(StartedKey, 0)) < _options.RetryBudget);
+            default:
+                return ValueTask.FromResult(false);
+        }
+    }
 
     private ValueTask OnRetry(OnRetryArguments<object> args)
     {

@@ -14,13 +14,22 @@ internal static class DatabaseFailure
     public static UnifiedMemoryException Describe(string operation, Exception exception)
     {
         var transient = RetryRules.For(exception) != RetryRule.Never;
-        var message = exception switch
+        if (exception is PostgresException postgres)
         {
-            PostgresException postgres => $"{Advice(postgres.SqlState)} (SQLSTATE {postgres.SqlState}: {postgres.MessageText})",
-            NpgsqlException { InnerException: TimeoutException } =>
-                $"the server did not answer in time. Raise {nameof(UnifiedMemoryOptions.CommandTimeout)}, or look for what blocks it.",
-            _ => $"the server cannot be reached: {exception.Message}",
-        };
+            // These quote the value that was refused, and the context of a COPY quotes the row: memory content.
+            var quotes = postgres.SqlState is ['2', '2' or '3', ..] || postgres.Where is not null || postgres.Detail is not null;
+            var text = quotes ? "" : $": {postgres.MessageText}";
+            return new UnifiedMemoryException(
+                operation, $"The database failed in '{operation}': {Advice(postgres.SqlState)} (SQLSTATE {postgres.SqlState}{text})",
+                transient, quotes ? null : exception)
+            {
+                SqlState = postgres.SqlState,
+            };
+        }
+
+        var message = exception is NpgsqlException { InnerException: TimeoutException } and not ConnectTimeoutException
+            ? $"the server did not answer in time. Raise {nameof(UnifiedMemoryOptions.CommandTimeout)}, or look for what blocks it."
+            : $"the server cannot be reached: {exception.Message}";
         return new UnifiedMemoryException(operation, $"The database failed in '{operation}': {message}", transient, exception);
     }
 
@@ -38,6 +47,8 @@ internal static class DatabaseFailure
         PostgresErrorCodes.ReadOnlySqlTransaction => "it is read-only, a standby; connect to the primary",
         PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected =>
             $"the transaction lost against others {RetryRules.MaxReplays} times",
+        ['2', '2', ..] => "a value is none that it can hold",
+        PostgresErrorCodes.UniqueViolation => "there is one like it already",
         _ => "it answered with an error",
     };
 }

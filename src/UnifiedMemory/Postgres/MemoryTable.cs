@@ -18,11 +18,11 @@ internal sealed partial class MemoryTable(Database database, StoreSchema schema,
     private const string Visible = "(expires_at IS NULL OR expires_at > now())";
 
     /// <summary>
-    /// The conditions of a <see cref="MemoryFilter"/>. Those that are not asked for have a NULL parameter; the planner
-    /// removes them, since it plans with the values.
+    /// The conditions of a <see cref="MemoryFilter"/>. Those that are not asked for have a NULL parameter, and a plan that is made
+    /// for the values (a search asks for one, see there) is without them.
     /// </summary>
     private const string Filtered =
-        """
+        $"""
         (@namespace = '*' OR namespace = @namespace)
         AND (@types IS NULL OR memory_type = ANY (@types))
         AND (@kind IS NULL OR kind = @kind)
@@ -33,18 +33,10 @@ internal sealed partial class MemoryTable(Database database, StoreSchema schema,
         AND (@tags IS NULL OR tags @> @tags)
         AND (@created_from IS NULL OR created_at >= @created_from)
         AND (@created_before IS NULL OR created_at < @created_before)
-        AND (expires_at IS NULL OR expires_at > now())
+        AND {Visible}
         """;
 
     private readonly string _get = $"SELECT {Columns} FROM {schema.Memories} WHERE id = @id AND {Visible}";
-
-    private readonly string _delete = $"DELETE FROM {schema.Memories} WHERE id = @id AND {Visible}";
-
-    private readonly string _purge =
-        $"""
-        DELETE FROM {schema.Memories} WHERE (namespace, id) IN (
-            SELECT namespace, id FROM {schema.Memories} WHERE expires_at <= now() LIMIT @limit FOR UPDATE SKIP LOCKED)
-        """;
 
     private readonly string _statistics =
         $"""
@@ -62,22 +54,6 @@ internal sealed partial class MemoryTable(Database database, StoreSchema schema,
             var row = await connection.QuerySingleOrDefaultAsync<MemoryRow>(
                 new CommandDefinition(_get, parameters, cancellationToken: token)).ConfigureAwait(false);
             return row?.ToRecord();
-        }, cancellationToken);
-
-    public Task<bool> DeleteAsync(Guid id, CancellationToken cancellationToken) =>
-        database.RunAsync("delete", async (connection, token) =>
-        {
-            var parameters = new SqlParameters().Add("id", NpgsqlDbType.Uuid, id);
-            return await connection.ExecuteAsync(
-                new CommandDefinition(_delete, parameters, cancellationToken: token)).ConfigureAwait(false) > 0;
-        }, cancellationToken);
-
-    public Task<long> DeleteManyAsync(MemoryFilter filter, CancellationToken cancellationToken) =>
-        database.RunAsync("delete_many", async (connection, token) =>
-        {
-            var parameters = Parameters(filter, out var metadata);
-            return (long)await connection.ExecuteAsync(new CommandDefinition(
-                $"DELETE FROM {schema.Memories} WHERE {Filtered} AND {metadata}", parameters, cancellationToken: token)).ConfigureAwait(false);
         }, cancellationToken);
 
     public Task<long> CountAsync(MemoryFilter filter, CancellationToken cancellationToken) =>
@@ -105,11 +81,6 @@ internal sealed partial class MemoryTable(Database database, StoreSchema schema,
                 """, parameters, cancellationToken: token)).ConfigureAwait(false);
             return rows.Select(row => row.ToRecord()).ToList();
         }, cancellationToken);
-
-    /// <summary>Deletes at most so many expired memories; several hosts may do it at once.</summary>
-    public Task<int> PurgeAsync(int limit, CancellationToken cancellationToken) =>
-        database.RunAsync("purge", (connection, token) => connection.ExecuteAsync(new CommandDefinition(
-            _purge, new SqlParameters().Add("limit", NpgsqlDbType.Integer, limit), cancellationToken: token)), cancellationToken);
 
     public Task<MemoryStatistics> GetStatisticsAsync(CancellationToken cancellationToken) =>
         database.RunAsync("statistics", async (connection, token) =>

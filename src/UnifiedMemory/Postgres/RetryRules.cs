@@ -15,6 +15,7 @@ internal static class RetryRules
     public static RetryRule For(Exception exception) => exception switch
     {
         PostgresException { SqlState: var state } => For(state),
+        ConnectTimeoutException => RetryRule.UntilBudget,
 
         // Thrown while a connection is opened: refused, reset, no route, unknown host.
         NpgsqlException { InnerException: SocketException or IOException } => RetryRule.UntilBudget,
@@ -23,7 +24,7 @@ internal static class RetryRules
         NpgsqlException { InnerException: TimeoutException } => RetryRule.Never,
 
         NpgsqlException when exception.Message.StartsWith("No suitable host", StringComparison.Ordinal) => RetryRule.UntilBudget,
-        NpgsqlException { InnerException: NpgsqlException or AggregateException } => For(Innermost(exception)),
+        NpgsqlException { InnerException: NpgsqlException or AggregateException } => For(exception.InnerException),
         AggregateException { InnerExceptions: [.., var last] } => For(last),
         SocketException or IOException => RetryRule.UntilBudget,
         _ => RetryRule.Never,
@@ -45,6 +46,4 @@ internal static class RetryRules
         _ when state.StartsWith("08", StringComparison.Ordinal) => RetryRule.UntilBudget,
         _ => RetryRule.Never,
     };
-
-    private static Exception Innermost(Exception exception) => exception.InnerException!;
 }

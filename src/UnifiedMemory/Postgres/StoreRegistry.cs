@@ -14,7 +14,8 @@ internal sealed class StoreRegistry(StoreSchema schema)
                to_regclass('{schema.EmbeddingSpace}') IS NOT NULL AS "HasSpace",
                (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS "Pgvector",
                current_setting('max_connections')::int AS "MaxConnections",
-               current_setting('superuser_reserved_connections')::int AS "Reserved"
+               current_setting('superuser_reserved_connections')::int
+                   + COALESCE(current_setting('reserved_connections', true)::int, 0) AS "Reserved"
         """;
 
     private readonly string _versions = $"SELECT version FROM {schema.SchemaVersions} ORDER BY version";

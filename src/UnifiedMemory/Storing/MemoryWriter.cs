@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using Npgsql;
+using System.Runtime.ExceptionServices;
 using UnifiedMemory.Embeddings;
 using UnifiedMemory.Input;
 using UnifiedMemory.Postgres;
@@ -95,6 +95,10 @@ internal sealed class MemoryWriter(MemoryTable table, Embedder embedder)
         var stored = await InsertIsolatingAsync([.. embedded.Select(one => one.Item)], cancellationToken).ConfigureAwait(false);
         for (var i = 0; i < embedded.Count; i++)
             results[embedded[i].Index] = stored[i];
+
+        // What was embedded is stored; what was not for a reason that is not its own must not pass for rejected.
+        if (embeddings.FirstOrDefault(one => one.Error is not (null or EmbeddingRejectedException)).Error is { } outage)
+            ExceptionDispatchInfo.Throw(outage);
         return results;
     }
 
@@ -165,5 +169,5 @@ internal sealed class MemoryWriter(MemoryTable table, Embedder embedder)
 
     /// <summary>Class 22, data exception; 23, a constraint; 54, a limit of the server.</summary>
     private static bool BlamesData(UnifiedMemoryException exception) =>
-        exception.InnerException is PostgresException { SqlState: ['2', '2' or '3', ..] or ['5', '4', ..] };
+        exception.SqlState is ['2', '2' or '3', ..] or ['5', '4', ..];
 }

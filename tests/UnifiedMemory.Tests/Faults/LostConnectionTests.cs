@@ -144,26 +144,100 @@ public sealed class LostConnectionTests : FaultFixture
         Assert.That(await store.CountAsync(new MemoryFilter()), Is.Zero, "the pool heals");
     }
 
-    [Test]
-    public async Task A_migration_whose_session_dies_leaves_no_half_step()
+    [TestCase(0, "CREATE TABLE")]
+    [TestCase(1, "CREATE INDEX memories_embedding")]
+    public async Task A_migration_whose_session_dies_in_a_step_leaves_no_half_step_and_is_finished(int from, string statement)
     {
-        await Store.MigrateDownAsync(2);
-        await ExecuteAsync(
-            $"""
-            INSERT INTO {Table} (namespace, id, memory_type, content, content_hash, embedding)
-            SELECT 'default', gen_random_uuid(), 'rag', 'memory ' || i, sha256(('memory ' || i)::bytea),
-                   (SELECT array_agg(random()) FROM generate_series(1, 8) WHERE i = i)::real[]::vector
-            FROM generate_series(1, 30000) AS i
-            """);
+        await Store.MigrateDownAsync(from);
+        if (from == 1)
+            await FillAsync(30_000);
+        await using var proxy = TcpProxy.StartFor(Cluster.ConnectionString);
+        await using var store = NewStore(options => options.ConnectionString = proxy.Rewrite(Cluster.ConnectionString));
+
+        // The server loses its client in the middle of the step, and rolls it back.
+        proxy.CutWhenClientSends(statement);
+        var status = await store.MigrateAsync();
+
+        Assert.That(proxy.FaultsFired, Is.EqualTo(1));
+        Assert.That(status.Pending, Is.Empty);
+        Assert.That(await ScalarAsync<long>($"SELECT count(*) FROM {Prefix}memories.schema_versions"), Is.EqualTo(2));
+        Assert.That(await ScalarAsync<long>("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), Is.Zero);
+        Assert.That(await store.SearchAsync(new MemoryQuery("memory 7")), Has.Count.EqualTo(from == 1 ? 10 : 0));
+    }
+
+    [Test]
+    public async Task A_migration_whose_session_is_terminated_is_tried_again()
+    {
+        await Store.MigrateDownAsync(1);
+        await FillAsync(30_000);
         var migrating = Store.MigrateAsync();
         await Eventually.TrueAsync(
             async () => await ScalarAsync<long>(
                 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE 'CREATE INDEX memories_embedding%' AND state = 'active'") > 0,
             "the session that builds the index is terminated");
 
-        Assert.That(async () => await migrating, Throws.InstanceOf<UnifiedMemoryException>().With.Property(nameof(UnifiedMemoryException.IsTransient)).True);
+        Assert.That((await migrating).Pending, Is.Empty);
         Assert.That(await ScalarAsync<long>("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), Is.Zero);
-        Assert.That((await Store.MigrateAsync()).Pending, Is.Empty);
-        Assert.That(await Store.SearchAsync(new MemoryQuery("memory 7")), Has.Count.EqualTo(10));
     }
+
+    [Test]
+    public async Task A_delete_whose_answer_got_lost_still_tells_what_it_deleted()
+    {
+        var stored = await Store.StoreManyAsync(Enumerable.Range(0, 31).Select(i => new NewMemory($"memory {i}", MemoryType.Rag)));
+        await using var proxy = TcpProxy.StartFor(Cluster.ConnectionString);
+        await using var store = NewStore(options => options.ConnectionString = proxy.Rewrite(Cluster.ConnectionString));
+        await store.CountAsync(new MemoryFilter());
+
+        proxy.CutWhenServerSends("COMMIT");
+        var one = await store.DeleteAsync(stored[0].Id);
+        proxy.CutWhenServerSends("COMMIT");
+        var many = await store.DeleteManyAsync(new MemoryFilter());
+
+        Assert.That(proxy.FaultsFired, Is.EqualTo(2));
+        Assert.That((one, many), Is.EqualTo((true, 30L)));
+        Assert.That(await store.DeleteAsync(stored[0].Id), Is.False);
+    }
+
+    [Test]
+    public async Task A_network_that_swallows_connections_is_waited_out()
+    {
+        await using var proxy = TcpProxy.StartFor(Cluster.ConnectionString);
+        await using var store = NewStore(options => options.ConnectionString = proxy.Rewrite(Cluster.ConnectionString) + ";Timeout=1");
+        proxy.BlackHole();
+        var counting = store.CountAsync(new MemoryFilter());
+        await Eventually.TrueAsync(() => proxy.ConnectionsAccepted >= 2, "a second connection is tried");
+        proxy.Heal();
+
+        Assert.That(await counting, Is.Zero);
+        Assert.That(proxy.FaultsFired, Is.GreaterThan(0));
+    }
+
+    [Test]
+    public async Task A_store_that_is_disposed_of_under_load_ends_every_call()
+    {
+        var store = NewStore(options => options.MaxPoolSize = 2);
+        await store.CountAsync(new MemoryFilter());
+        await using var blocker = await OpenAsync();
+        await using var transaction = await blocker.BeginTransactionAsync();
+        await using (var command = new Npgsql.NpgsqlCommand($"LOCK TABLE {Table}", blocker, transaction))
+            await command.ExecuteNonQueryAsync();
+        var calls = Enumerable.Range(0, 20).Select(_ => store.CountAsync(new MemoryFilter())).ToList();
+        await Eventually.TrueAsync(
+            async () => await ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND application_name = 'UnifiedMemory'") == 2,
+            "two calls are under way and the others wait");
+
+        await store.DisposeAsync();
+
+        foreach (var call in calls)
+            Assert.That(async () => await call.WaitAsync(TimeSpan.FromSeconds(20)), Throws.InstanceOf<ObjectDisposedException>());
+        Assert.That(async () => await store.CountAsync(new MemoryFilter()), Throws.InstanceOf<ObjectDisposedException>());
+    }
+
+    private Task FillAsync(int rows) => ExecuteAsync(
+        $"""
+        INSERT INTO {Table} (namespace, id, memory_type, content, content_hash, identity_hash, embedding)
+        SELECT 'default', gen_random_uuid(), 'rag', 'memory ' || i, sha256(('memory ' || i)::bytea), sha256(('memory ' || i)::bytea),
+               (SELECT array_agg(random()) FROM generate_series(1, 8) WHERE i = i)::real[]::vector
+        FROM generate_series(1, {rows}) AS i
+        """);
 }

@@ -34,6 +34,10 @@ public sealed class BadInputTests : StoreFixture
             ("U+0000 in a metadata value", Good with { Metadata = new JsonObject { ["a"] = new JsonArray("\0") } }, "U+0000"),
             ("U+0000 in a metadata key", Good with { Metadata = new JsonObject { ["a\0"] = 1 } }, "U+0000"),
             ("half a surrogate pair in metadata", Good with { Metadata = new JsonObject { ["a"] = "\ud83e" } }, "surrogate"),
+            ("U+0000 as a character in metadata", Good with { Metadata = new JsonObject { ["a"] = JsonValue.Create('\0') } }, "U+0000"),
+            ("half a pair as a character in metadata", Good with { Metadata = new JsonObject { ["a"] = JsonValue.Create('\ud800') } }, "surrogate"),
+            ("an unmapped date", Good with { CreatedAt = default(DateTimeOffset) }, "CreatedAt"),
+            ("an unmapped expiry", Good with { ExpiresAt = default(DateTimeOffset) }, "ExpiresAt"),
             ("large metadata", Good with { Metadata = new JsonObject { ["a"] = new string('x', 70_000) } }, "65,536"),
             ("deep metadata", Good with { Metadata = Deep(100) }, "64 levels"),
         ];

@@ -53,6 +53,16 @@ public sealed class ManagingTests : StoreFixture
     }
 
     [Test]
+    public async Task An_expired_memory_is_not_in_the_way_of_an_update()
+    {
+        await Store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag) { ExpiresAt = DateTimeOffset.UtcNow.AddMinutes(-1) });
+        var second = await Store.StoreAsync(new NewMemory("angle 90", MemoryType.Rag));
+
+        Assert.That((await Store.UpdateAsync(second.Id, new MemoryUpdate { Content = "angle 0" }))!.Content, Is.EqualTo("angle 0"));
+        Assert.That((await Store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag))).Id, Is.EqualTo(second.Id));
+    }
+
+    [Test]
     public async Task What_is_not_there_is_said_so()
     {
         var unknown = Guid.CreateVersion7();

@@ -40,7 +40,7 @@ public sealed class LeastPrivilegeTests : StoreFixture
         Assert.That((await store.GetStatisticsAsync()).Count, Is.EqualTo(2));
         Assert.That((await store.GetMigrationStatusAsync()).Pending, Is.Empty);
         Assert.That(await store.DeleteManyAsync(new MemoryFilter()), Is.EqualTo(2));
-        await Store.MigrateDownAsync(2);
+        await Store.MigrateDownAsync(1);
         Assert.That(
             async () => await store.MigrateAsync(),
             Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contain("42501").And.Property(nameof(UnifiedMemoryException.IsTransient)).False);

@@ -91,6 +91,9 @@ public sealed class TelemetryTests : StoreFixture
         await store.SearchAsync(new MemoryQuery(secret));
         output.Add(await FailureOf(() => store.StoreAsync(new NewMemory(secret + "\0", MemoryType.Rag))));
         output.Add(await FailureOf(() => store.UpdateAsync(stored.Id, new MemoryUpdate { Content = secret })));
+        var number = System.Text.Json.Nodes.JsonNode.Parse("1e200000");
+        output.Add(await FailureOf(() => store.StoreAsync(new NewMemory("refused by the server", MemoryType.Rag) { Metadata = new() { [secret] = number } })));
+        output.Add((await store.StoreManyAsync(Enumerable.Range(0, 30).Select(i => new NewMemory($"{secret} {i} copied", MemoryType.Rag) { Metadata = new() { [secret] = number } })))[7].Rejection!);
         var wrong = new Npgsql.NpgsqlConnectionStringBuilder(TestServer.ConnectionString) { Host = "127.0.0.1", Password = secret, Port = 1 };
         await using var unreachable = UnifiedMemoryStore.Create(
             new UnifiedMemoryOptions { ConnectionString = wrong.ConnectionString, RetryBudget = TimeSpan.Zero }, Embeddings, loggers);

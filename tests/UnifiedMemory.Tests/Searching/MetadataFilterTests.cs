@@ -19,6 +19,8 @@ public sealed class MetadataFilterTests : StoreFixture
         ["no such day"] = "2026-02-31",
         ["text"] = "not a date",
         ["number text"] = "120",
+        ["microseconds"] = 1735689600123456,
+        ["foreign digits"] = "2\u066026-03-01",
         ["quote\"s 'n $dollars"] = "x' OR 1=1 --",
     };
 
@@ -56,6 +58,9 @@ public sealed class MetadataFilterTests : StoreFixture
             ("at least, equal", F("lines").AtLeast(120), true),
             ("less, negative", F("ratio").LessThan(0), true),
             ("at most, equal", F("ratio").AtMost(-0.5), true),
+            ("at least, all sixteen digits", F("microseconds").AtLeast(1735689600123456), true),
+            ("greater, all sixteen digits", F("microseconds").GreaterThan(1735689600123455), true),
+            ("digits of another script are no date", F("foreign digits").GreaterThan(T("2000-01-01T00:00:00Z")), false),
             ("compare text with a number", F("number text").GreaterThan(0), false),
             ("compare a missing field", F("missing").GreaterThan(0), false),
             ("compare nested", F("author", "age").LessThan(40), true),

@@ -125,6 +125,40 @@ public sealed class StoringManyMemoriesTests : StoreFixture
     }
 
     [Test]
+    public async Task When_the_embedding_service_goes_down_in_the_middle_the_call_fails_and_keeps_what_it_has()
+    {
+        var calls = 0;
+        Embeddings.OnEmbed = (_, _) => Interlocked.Increment(ref calls) > 5 ? throw new UnifiedMemoryException("embed", "the service is down", isTransient: true) : Task.CompletedTask;
+        var memories = Enumerable.Range(0, 500).Select(i => new NewMemory($"memory {i}", MemoryType.Rag)).ToList();
+
+        Assert.That(
+            async () => await Store.StoreManyAsync(memories),
+            Throws.InstanceOf<UnifiedMemoryException>().With.Property(nameof(UnifiedMemoryException.IsTransient)).True);
+        Assert.That(await Store.CountAsync(new MemoryFilter()), Is.EqualTo(80), "five batches of 16 were embedded, and are stored");
+        Embeddings.OnEmbed = (_, _) => Task.CompletedTask;
+        Assert.That((await Store.StoreManyAsync(memories)).Count(result => result.Outcome == StoreOutcome.Created), Is.EqualTo(420));
+    }
+
+    [Test]
+    public async Task One_text_in_many_scopes_is_written_in_parallel_without_a_deadlock()
+    {
+        var memories = Enumerable.Range(0, 400).Select(i => new NewMemory("ok", MemoryType.Agent) { AgentId = $"agent {i}" }).ToList();
+        var results = await Task.WhenAll(Enumerable.Range(0, 4).Select(writer => Store.StoreManyAsync(writer % 2 == 0 ? memories : Enumerable.Reverse(memories))));
+
+        Assert.That(results.SelectMany(one => one).Count(result => result.Outcome == StoreOutcome.Created), Is.EqualTo(400));
+    }
+
+    [Test]
+    public async Task Of_equal_memories_in_a_batch_the_first_is_stored()
+    {
+        var results = await Store.StoreManyAsync(Enumerable.Range(0, 400).Select(i => new NewMemory($"text {i % 100}", MemoryType.Rag) { Kind = $"copy {i / 100}" }));
+
+        Assert.That(results.Take(100).Select(result => result.Outcome), Is.All.EqualTo(StoreOutcome.Created));
+        Assert.That(results.Skip(100).Select(result => result.Outcome), Is.All.EqualTo(StoreOutcome.AlreadyStored));
+        Assert.That(await Store.CountAsync(new MemoryFilter { Kind = "copy 0" }), Is.EqualTo(100));
+    }
+
+    [Test]
     public async Task Two_writers_of_the_same_texts_in_opposite_order_do_not_deadlock()
     {
         var memories = Enumerable.Range(0, 2000).Select(i => new NewMemory($"memory {i}", MemoryType.Rag)).ToList();

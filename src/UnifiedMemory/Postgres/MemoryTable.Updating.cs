@@ -1,0 +1,75 @@
+using Dapper;
+using NpgsqlTypes;
+using UnifiedMemory.Input;
+
+namespace UnifiedMemory.Postgres;
+
+internal sealed partial class MemoryTable
+{
+    private readonly string _identity =
+        $"""
+        SELECT namespace AS "Namespace", memory_type AS "Type", agent_id AS "AgentId", session_id AS "SessionId",
+               workflow_id AS "WorkflowId", content_hash AS "ContentHash"
+        FROM {schema.Memories} WHERE id = @id AND {Visible}
+        """;
+
+    private readonly string _update =
+        $"""
+        UPDATE {schema.Memories} SET
+            content = COALESCE(@content, content),
+            content_hash = COALESCE(@content_hash, content_hash),
+            identity_hash = COALESCE(@identity_hash, identity_hash),
+            embedding = COALESCE(@embedding, embedding),
+            kind = CASE WHEN @kind IS NULL THEN kind ELSE NULLIF(@kind, '') END,
+            metadata = COALESCE(@metadata, metadata),
+            tags = COALESCE(@tags, tags),
+            importance = COALESCE(@importance, importance),
+            expires_at = CASE WHEN @expires_at IS NULL THEN expires_at ELSE NULLIF(@expires_at, 'infinity') END,
+            updated_at = now()
+        WHERE id = @id AND {Visible} AND (@expected_hash IS NULL OR content_hash = @expected_hash)
+        RETURNING {Columns}
+        """;
+
+    private readonly string _deleteExpired =
+        $"DELETE FROM {schema.Memories} WHERE namespace = @namespace AND identity_hash = @identity_hash AND expires_at <= now()";
+
+    /// <summary>What tells a memory from others, or <c>null</c> when there is no such memory.</summary>
+    public Task<StoredIdentity?> GetIdentityAsync(Guid id, CancellationToken cancellationToken) =>
+        database.RunAsync("get", (connection, token) => connection.QuerySingleOrDefaultAsync<StoredIdentity>(new CommandDefinition(
+            _identity, new SqlParameters().Add("id", NpgsqlDbType.Uuid, id), cancellationToken: token)), cancellationToken);
+
+    /// <summary>
+    /// Changes what is set. New content comes with all that follows from it; without it, the content must still be the expected
+    /// one where a hash of it is given. Null when that is not so, or when there is no such memory.
+    /// </summary>
+    public Task<MemoryRecord?> UpdateAsync(
+        Guid id, MemoryUpdate update, NewContent? content, byte[]? expectedHash, CancellationToken cancellationToken) =>
+        database.RunAsync("update", async (connection, token) =>
+        {
+            var parameters = new SqlParameters()
+                .Add("id", NpgsqlDbType.Uuid, id)
+                .Add("content", NpgsqlDbType.Text, content is null ? null : update.Content)
+                .Add("content_hash", NpgsqlDbType.Bytea, content?.Hash)
+                .Add("identity_hash", NpgsqlDbType.Bytea, content?.Identity.HashBytes)
+                .AddVector("embedding", content?.Vector)
+                .Add("kind", NpgsqlDbType.Text, update.Kind)
+                .Add("metadata", NpgsqlDbType.Jsonb, update.Metadata is null ? null : MetadataJson.Serialize(update.Metadata, nameof(update.Metadata)))
+                .Add("tags", NpgsqlDbType.Array | NpgsqlDbType.Text, update.Tags is null ? null : TextRules.RequireTags(update.Tags, nameof(update.Tags)))
+                .Add("importance", NpgsqlDbType.Real, (float?)update.Importance)
+                .Add("expires_at", NpgsqlDbType.TimestampTz, update.ExpiresAt?.UtcDateTime)
+                .Add("expected_hash", NpgsqlDbType.Bytea, expectedHash);
+            var row = await connection.QuerySingleOrDefaultAsync<MemoryRow>(
+                new CommandDefinition(_update, parameters, cancellationToken: token)).ConfigureAwait(false);
+            return row?.ToRecord();
+        }, cancellationToken);
+
+    /// <summary>Deletes the memory of this identity if it has expired.</summary>
+    /// <returns>Whether there was one.</returns>
+    public Task<bool> DeleteExpiredAsync(MemoryIdentity identity, CancellationToken cancellationToken) =>
+        database.RunAsync("purge", async (connection, token) => await connection.ExecuteAsync(new CommandDefinition(
+            _deleteExpired,
+            new SqlParameters()
+                .Add("namespace", NpgsqlDbType.Text, identity.Namespace)
+                .Add("identity_hash", NpgsqlDbType.Bytea, identity.HashBytes),
+            cancellationToken: token)).ConfigureAwait(false) > 0, cancellationToken);
+}
