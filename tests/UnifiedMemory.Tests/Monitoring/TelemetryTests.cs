@@ -77,9 +77,15 @@ public sealed class TelemetryTests : StoreFixture
             lock (output)
             {
                 output.Add(activity.DisplayName);
-                output.AddRange(activity.TagObjects.Select(tag => $"{tag.Key}={tag.Value}"));
+                output.AddRange(activity.TagObjects.Concat(activity.Events.SelectMany(one => one.Tags)).Select(tag => $"{tag.Key}={tag.Value}"));
+                output.Add(activity.StatusDescription ?? "");
             }
         }, "UnifiedMemory", "Npgsql");
+        using var meters = new MeterListener { InstrumentPublished = (instrument, self) => self.EnableMeasurementEvents(instrument) };
+        meters.SetMeasurementEventCallback<double>((instrument, _, tags, _) => AddTags(instrument.Name, tags));
+        meters.SetMeasurementEventCallback<long>((instrument, _, tags, _) => AddTags(instrument.Name, tags));
+        meters.SetMeasurementEventCallback<int>((instrument, _, tags, _) => AddTags(instrument.Name, tags));
+        meters.Start();
         using var loggers = LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(new ListLogger(output)));
         var options = NewOptions();
         options.RetryBudget = TimeSpan.Zero;
@@ -91,17 +97,30 @@ public sealed class TelemetryTests : StoreFixture
         await store.SearchAsync(new MemoryQuery(secret));
         output.Add(await FailureOf(() => store.StoreAsync(new NewMemory(secret + "\0", MemoryType.Rag))));
         output.Add(await FailureOf(() => store.UpdateAsync(stored.Id, new MemoryUpdate { Content = secret })));
-        var number = System.Text.Json.Nodes.JsonNode.Parse("1e200000");
-        output.Add(await FailureOf(() => store.StoreAsync(new NewMemory("refused by the server", MemoryType.Rag) { Metadata = new() { [secret] = number } })));
-        output.Add((await store.StoreManyAsync(Enumerable.Range(0, 30).Select(i => new NewMemory($"{secret} {i} copied", MemoryType.Rag) { Metadata = new() { [secret] = number } })))[7].Rejection!);
+        output.Add(await FailureOf(() => store.StoreAsync(new NewMemory("refused by the server", MemoryType.Rag) { Metadata = new() { [secret] = System.Text.Json.Nodes.JsonNode.Parse("1e200000") } })));
+        output.Add((await store.StoreManyAsync(Enumerable.Range(0, 30).Select(i => new NewMemory($"{secret} {i} copied", MemoryType.Rag) { Metadata = new() { [secret] = System.Text.Json.Nodes.JsonNode.Parse("1e200000") } })))[7].Rejection!);
         var wrong = new Npgsql.NpgsqlConnectionStringBuilder(TestServer.ConnectionString) { Host = "127.0.0.1", Password = secret, Port = 1 };
         await using var unreachable = UnifiedMemoryStore.Create(
             new UnifiedMemoryOptions { ConnectionString = wrong.ConnectionString, RetryBudget = TimeSpan.Zero }, Embeddings, loggers);
+        var stranger = new Npgsql.NpgsqlConnectionStringBuilder(TestServer.ConnectionString) { Username = "nobody_known", Password = secret };
+        await using var refused = UnifiedMemoryStore.Create(
+            new UnifiedMemoryOptions { ConnectionString = stranger.ConnectionString, RetryBudget = TimeSpan.Zero }, Embeddings, loggers);
+        output.Add(await FailureOf(() => refused.CountAsync(new MemoryFilter())));
         output.Add(await FailureOf(() => unreachable.CountAsync(new MemoryFilter())));
         output.Add(await FailureOf(() => unreachable.MigrateAsync()));
 
-        Assert.That(output, Has.Count.GreaterThan(20), "something was collected");
-        Assert.That(output.Where(line => line.Contains(secret, StringComparison.Ordinal)), Is.Empty);
+        meters.Dispose();
+        lock (output)
+        {
+            Assert.That(output, Has.Some.StartsWith("unifiedmemory.operation.duration"));
+            Assert.That(output.Where(line => line.Contains(secret, StringComparison.Ordinal)), Is.Empty);
+        }
+
+        void AddTags(string name, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            lock (output)
+                output.Add($"{name} {string.Join(' ', tags.ToArray())}");
+        }
     }
 
     private static async Task<string> FailureOf(Func<Task> call)
