@@ -37,7 +37,9 @@ public sealed class KilledProcessTests : FaultFixture
             return;
         var options = new UnifiedMemoryOptions
         {
-            ConnectionString = connection, SchemaPrefix = Environment.GetEnvironmentVariable(PrefixVariable)!, StoreBatchSize = 100,
+            ConnectionString = connection,
+            SchemaPrefix = Environment.GetEnvironmentVariable(PrefixVariable)!,
+            StoreBatchSize = 100,
         };
         await using var store = UnifiedMemoryStore.Create(options, new RecordingEmbeddingProvider());
         await store.StoreManyAsync(Memories);

@@ -20,9 +20,19 @@ public sealed class OptionsTests
     {
         var options = new UnifiedMemoryOptions
         {
-            SchemaPrefix = "Bad Prefix", ApplicationName = "", MaxPoolSize = 0, MinPoolSize = 5, MaxContentBytes = 0, StoreBatchSize = 0,
-            QueryCacheSize = -1, MigrateOnStart = (MigrateOnStart)9, AcquisitionTimeout = default, ConnectionLifetime = default, CommandTimeout = default,
-            RetryBudget = TimeSpan.FromSeconds(-1), PurgeInterval = TimeSpan.FromSeconds(-1),
+            SchemaPrefix = "Bad Prefix",
+            ApplicationName = "",
+            MaxPoolSize = 0,
+            MinPoolSize = 5,
+            MaxContentBytes = 0,
+            StoreBatchSize = 0,
+            QueryCacheSize = -1,
+            MigrateOnStart = (MigrateOnStart)9,
+            AcquisitionTimeout = default,
+            ConnectionLifetime = default,
+            CommandTimeout = default,
+            RetryBudget = TimeSpan.FromSeconds(-1),
+            PurgeInterval = TimeSpan.FromSeconds(-1),
             Hnsw = new HnswOptions { M = 1, EfConstruction = 1, EfSearch = 0 },
         };
         var failure = Assert.Throws<OptionsValidationException>(

@@ -105,7 +105,12 @@ public sealed class BadInputTests : StoreFixture
         var hostile = Enumerable.Range(0, 3000).Select(_ => HostileString(random)).Distinct().ToList();
         var stored = await Store.StoreManyAsync(hostile.Select((text, i) => new NewMemory($"{i} {text}", MemoryType.Rag)
         {
-            Kind = text, AgentId = text, SessionId = text, WorkflowId = text, SourceSystem = text, Tags = [text],
+            Kind = text,
+            AgentId = text,
+            SessionId = text,
+            WorkflowId = text,
+            SourceSystem = text,
+            Tags = [text],
             Metadata = new JsonObject { [text] = text, ["n"] = i },
         }));
         Assert.That(stored.Where(result => result.Outcome != StoreOutcome.Created), Is.Empty);
@@ -115,7 +120,12 @@ public sealed class BadInputTests : StoreFixture
             var text = hostile[i];
             var filter = new MemoryFilter
             {
-                Kind = text, AgentId = text, SessionId = text, WorkflowId = text, SourceSystem = text, Tags = [text],
+                Kind = text,
+                AgentId = text,
+                SessionId = text,
+                WorkflowId = text,
+                SourceSystem = text,
+                Tags = [text],
                 Metadata = MetadataFilter.Field(text).EqualTo(text) & MetadataFilter.Field(text).In(text, "x") & MetadataFilter.Field(text).Exists(),
             };
             var found = await ToListAsync(Store.ListAsync(filter));

@@ -22,7 +22,12 @@ public sealed class ManagingTests : StoreFixture
         var stored = await Store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag));
         var updated = await Store.UpdateAsync(stored.Id, new MemoryUpdate
         {
-            Content = "angle 0", Kind = "k", Importance = 1, Tags = ["t"], Metadata = new() { ["a"] = 1 }, ExpiresAt = DateTimeOffset.UtcNow.AddHours(1),
+            Content = "angle 0",
+            Kind = "k",
+            Importance = 1,
+            Tags = ["t"],
+            Metadata = new() { ["a"] = 1 },
+            ExpiresAt = DateTimeOffset.UtcNow.AddHours(1),
         });
 
         Assert.That(Embeddings.Embedded, Has.Count.EqualTo(1));
@@ -77,7 +82,8 @@ public sealed class ManagingTests : StoreFixture
     {
         await Store.StoreManyAsync(Enumerable.Range(0, 100).Select(i => new NewMemory($"memory {i}", MemoryType.Rag)
         {
-            AgentId = i % 4 == 0 ? "a" : "b", Namespace = i % 2 == 0 ? "default" : "other",
+            AgentId = i % 4 == 0 ? "a" : "b",
+            Namespace = i % 2 == 0 ? "default" : "other",
         }));
         var filter = new MemoryFilter { AgentId = "a" };
 
@@ -124,7 +130,8 @@ public sealed class ManagingTests : StoreFixture
         var empty = await Store.GetStatisticsAsync();
         await Store.StoreManyAsync(Enumerable.Range(0, 50).Select(i => new NewMemory($"memory {i}", i < 20 ? MemoryType.Rag : MemoryType.Insight)
         {
-            Namespace = $"n{i % 5}", CreatedAt = new DateTimeOffset(2026, 1, 1, 0, i, 0, TimeSpan.Zero),
+            Namespace = $"n{i % 5}",
+            CreatedAt = new DateTimeOffset(2026, 1, 1, 0, i, 0, TimeSpan.Zero),
         }));
         var full = await Store.GetStatisticsAsync();
 

@@ -28,7 +28,8 @@ public sealed class LeastPrivilegeTests : StoreFixture
     {
         await using var store = NewStore(options => options.ConnectionString = new NpgsqlConnectionStringBuilder(TestServer.ConnectionString)
         {
-            Username = _role, Password = "app-password",
+            Username = _role,
+            Password = "app-password",
         }.ConnectionString);
 
         var stored = await store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag) { ExpiresAt = DateTimeOffset.UtcNow.AddHours(1) });

@@ -147,7 +147,10 @@ public sealed class MigrationTests : StoreFixture
         {
             var connection = new Npgsql.NpgsqlConnectionStringBuilder(TestServer.ConnectionString)
             {
-                Database = database, Username = database, Password = "secret-word", Pooling = false,
+                Database = database,
+                Username = database,
+                Password = "secret-word",
+                Pooling = false,
             };
             await using var store = NewStore(options => options.ConnectionString = connection.ConnectionString);
             Assert.That(

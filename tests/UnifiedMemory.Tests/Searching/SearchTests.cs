@@ -34,15 +34,30 @@ public sealed class SearchTests : StoreFixture
     {
         var memory = new NewMemory("angle 0", MemoryType.Project)
         {
-            Namespace = "n", Kind = "k", AgentId = "a", SessionId = "s", WorkflowId = "w", SourceSystem = "x", Tags = ["t", "u"],
-            Metadata = new() { ["m"] = 1 }, CreatedAt = new DateTimeOffset(2026, 1, 15, 0, 0, 0, TimeSpan.Zero),
+            Namespace = "n",
+            Kind = "k",
+            AgentId = "a",
+            SessionId = "s",
+            WorkflowId = "w",
+            SourceSystem = "x",
+            Tags = ["t", "u"],
+            Metadata = new() { ["m"] = 1 },
+            CreatedAt = new DateTimeOffset(2026, 1, 15, 0, 0, 0, TimeSpan.Zero),
         };
         await Store.StoreAsync(memory);
         var all = new MemoryQuery("angle 0")
         {
-            Namespace = "n", Types = [MemoryType.Project, MemoryType.Rag], Kind = "k", AgentId = "a", SessionId = "s", WorkflowId = "w",
-            SourceSystem = "x", Tags = ["u", "t"], Metadata = MetadataFilter.Field("m").EqualTo(1),
-            CreatedFrom = memory.CreatedAt, CreatedBefore = memory.CreatedAt!.Value.AddTicks(10),
+            Namespace = "n",
+            Types = [MemoryType.Project, MemoryType.Rag],
+            Kind = "k",
+            AgentId = "a",
+            SessionId = "s",
+            WorkflowId = "w",
+            SourceSystem = "x",
+            Tags = ["u", "t"],
+            Metadata = MetadataFilter.Field("m").EqualTo(1),
+            CreatedFrom = memory.CreatedAt,
+            CreatedBefore = memory.CreatedAt!.Value.AddTicks(10),
         };
         MemoryQuery[] others =
         [
