@@ -5,25 +5,27 @@ namespace UnifiedMemory.Benchmarks;
 /// <summary>The PostgreSQL that is measured, one for the whole process. The only place that knows where it comes from.</summary>
 internal sealed class BenchmarkServer : IAsyncDisposable
 {
-    public const string Variable = "UNIFIED_MEMORY_CONNECTION";
-
-    private static string? connectionString;
+    private static LocalPostgres? _server;
 
     private BenchmarkServer()
     {
     }
 
-    /// <summary>A role on it may create schemas, and the extension <c>vector</c> where that is missing.</summary>
     public static string ConnectionString =>
-        connectionString ?? throw new InvalidOperationException("The server is not started.");
+        _server?.ConnectionString ?? throw new InvalidOperationException("The server is not started.");
 
-    public static Task<BenchmarkServer> StartAsync()
+    /// <summary>
+    /// The server that <c>UNIFIED_MEMORY_CONNECTION</c> names, or a private one. Its memory is set as on a server that is meant
+    /// for this; the defaults of PostgreSQL are for any machine, and would measure the disk.
+    /// </summary>
+    public static async Task<BenchmarkServer> StartAsync()
     {
-        connectionString = Environment.GetEnvironmentVariable(Variable) is { Length: > 0 } value
-            ? value
-            : throw new InvalidOperationException(
-                $"{Variable} is not set. Give it the connection string of a PostgreSQL with pgvector and a database to fill.");
-        return Task.FromResult(new BenchmarkServer());
+        var options = new LocalPostgresOptions();
+        options.Settings["shared_buffers"] = "1GB";
+        options.Settings["maintenance_work_mem"] = "1GB";
+        options.Settings["max_wal_size"] = "4GB";
+        _server = await LocalPostgres.StartAsync(options);
+        return new BenchmarkServer();
     }
 
     /// <summary>Runs SQL that prepares a measurement, outside every pool.</summary>
@@ -45,5 +47,5 @@ internal sealed class BenchmarkServer : IAsyncDisposable
         return (T)(await command.ExecuteScalarAsync())!;
     }
 
-    public ValueTask DisposeAsync() => ValueTask.CompletedTask;
+    public ValueTask DisposeAsync() => _server!.DisposeAsync();
 }

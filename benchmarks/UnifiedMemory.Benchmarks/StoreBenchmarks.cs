@@ -57,9 +57,9 @@ public class StoreBenchmarks
         var first = Next();
         _provider.Add(first.Memory.Content, first.Row.Vector);
         var sent = await SentStatements.CaptureAsync(() => _store.StoreAsync(first.Memory));
-        var find = sent.Single(text => text.StartsWith("SELECT", StringComparison.Ordinal));
+        var find = sent.Single(text => text.Contains("unnest(", StringComparison.Ordinal));
         var insert = sent.Single(text => text.StartsWith("INSERT", StringComparison.Ordinal));
-        _raw = new RawStore(_dataSource, SentStatements.Parse(find)[0], insert);
+        _raw = new RawStore(_dataSource, SentStatements.Parse(find), insert);
         if (!await Raw() || (await Library()).Outcome != StoreOutcome.Created || await _raw.StoreAsync(first.Row))
             throw new InvalidOperationException("One of the two does not store what it should, or stores a duplicate.");
     }

@@ -10,7 +10,7 @@ internal sealed class RawCopy(NpgsqlDataSource dataSource, string schema)
     private readonly string _copy =
         $"""
         COPY {schema}.memories (
-            namespace, id, memory_type, kind, content, content_hash, embedding, metadata, tags,
+            namespace, id, memory_type, kind, content, content_hash, identity_hash, embedding, metadata, tags,
             source_system, agent_id, session_id, workflow_id, importance, created_at, expires_at)
         FROM STDIN (FORMAT BINARY)
         """;
@@ -29,6 +29,7 @@ internal sealed class RawCopy(NpgsqlDataSource dataSource, string schema)
             await TextAsync(memory.Kind);
             await writer.WriteAsync(memory.Content, NpgsqlDbType.Text);
             await writer.WriteAsync(row.Hash, NpgsqlDbType.Bytea);
+            await writer.WriteAsync(row.IdentityHash, NpgsqlDbType.Bytea);
             await writer.WriteAsync(new Vector(row.Vector), "vector");
             await writer.WriteAsync(row.Metadata, NpgsqlDbType.Jsonb);
             await writer.WriteAsync(row.Tags, NpgsqlDbType.Array | NpgsqlDbType.Text);

@@ -4,14 +4,21 @@ using System.Text;
 namespace UnifiedMemory.Benchmarks.Raw;
 
 /// <summary>A memory with everything that its row needs, made beforehand: the raw side computes nothing while it is timed.</summary>
-internal sealed record RawRow(NewMemory Memory, Guid Id, byte[] Hash, float[] Vector, string Metadata, string[] Tags, DateTime CreatedAt)
+internal sealed record RawRow(NewMemory Memory, Guid Id, byte[] Hash, byte[] IdentityHash, float[] Vector, string Metadata, string[] Tags, DateTime CreatedAt)
 {
     public static RawRow From(NewMemory memory, float[] vector, DateTime createdAt) => new(
         memory,
         Guid.CreateVersion7(),
-        SHA256.HashData(Encoding.UTF8.GetBytes(memory.Content)),
+        Hash(memory.Content),
+        IdentityOf(memory),
         vector,
         memory.Metadata?.ToJsonString() ?? "{}",
         [.. memory.Tags],
         createdAt);
+
+    /// <summary>The library's own, or else the look-up by hand would not find what the library stored.</summary>
+    private static byte[] IdentityOf(NewMemory memory) => Hash(string.Join(
+        '\0', RawTypes.NameOf(memory.Type), memory.AgentId, memory.SessionId, memory.WorkflowId, Convert.ToHexStringLower(Hash(memory.Content))));
+
+    private static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
 }

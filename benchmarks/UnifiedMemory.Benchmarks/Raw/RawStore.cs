@@ -5,16 +5,22 @@ using Pgvector;
 namespace UnifiedMemory.Benchmarks.Raw;
 
 /// <summary>Stores one memory by hand: the library's look-up and its INSERT … ON CONFLICT, prepared, on one connection.</summary>
-internal sealed class RawStore(NpgsqlDataSource dataSource, RawStatement find, string insert)
+internal sealed class RawStore(NpgsqlDataSource dataSource, IReadOnlyList<RawStatement> find, string insert)
 {
     public async Task<bool> StoreAsync(RawRow row)
     {
         await using var connection = await dataSource.OpenConnectionAsync();
-        await using (var command = new NpgsqlCommand(find.Sql, connection))
+        await using (var batch = new NpgsqlBatch(connection))
         {
-            foreach (var name in find.Parameters)
-                command.Parameters.Add(FindParameter(name, row));
-            await using var found = await command.ExecuteReaderAsync();
+            foreach (var statement in find)
+            {
+                var command = new NpgsqlBatchCommand(statement.Sql);
+                foreach (var name in statement.Parameters)
+                    command.Parameters.Add(FindParameter(name, row));
+                batch.BatchCommands.Add(command);
+            }
+
+            await using var found = await batch.ExecuteReaderAsync();
             if (await found.ReadAsync())
                 return false;
         }
@@ -28,11 +34,7 @@ internal sealed class RawStore(NpgsqlDataSource dataSource, RawStatement find, s
     private static NpgsqlParameter FindParameter(string name, RawRow row) => name switch
     {
         "namespaces" => Texts([row.Memory.Namespace]),
-        "types" => Texts([RawTypes.NameOf(row.Memory.Type)]),
-        "hashes" => new NpgsqlParameter<byte[][]> { TypedValue = [row.Hash], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea },
-        "agents" => Texts([row.Memory.AgentId]),
-        "sessions" => Texts([row.Memory.SessionId]),
-        "workflows" => Texts([row.Memory.WorkflowId]),
+        "identities" => new NpgsqlParameter<byte[][]> { TypedValue = [row.IdentityHash], NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea },
         _ => throw new InvalidOperationException($"The library's look-up has a parameter '{name}' that {nameof(RawStore)} does not know. Add it."),
     };
 
@@ -46,6 +48,7 @@ internal sealed class RawStore(NpgsqlDataSource dataSource, RawStatement find, s
         parameters.Add(Text(memory.Kind));
         parameters.Add(Text(memory.Content));
         parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = row.Hash, NpgsqlDbType = NpgsqlDbType.Bytea });
+        parameters.Add(new NpgsqlParameter<byte[]> { TypedValue = row.IdentityHash, NpgsqlDbType = NpgsqlDbType.Bytea });
         parameters.Add(new NpgsqlParameter<Vector> { TypedValue = new Vector(row.Vector), DataTypeName = "vector" });
         parameters.Add(new NpgsqlParameter<string> { TypedValue = row.Metadata, NpgsqlDbType = NpgsqlDbType.Jsonb });
         parameters.Add(Texts(row.Tags));

@@ -18,6 +18,9 @@ internal sealed record PreparedMemory(
     public MemoryIdentity Identity { get; } = MemoryIdentity.Of(
         Source.Namespace, MemoryTypeNames.NameOf(Source.Type), Source.AgentId, Source.SessionId, Source.WorkflowId, ContentHash);
 
+    /// <summary>The hash of the identity, as the database holds it.</summary>
+    public byte[] IdentityHash => field ??= Identity.HashBytes;
+
     public static byte[] Hash(string content) => SHA256.HashData(Encoding.UTF8.GetBytes(content));
 
     /// <exception cref="ArgumentException">A value is not allowed; the message says which, why, and the way out.</exception>

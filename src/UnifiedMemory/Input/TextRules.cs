@@ -72,13 +72,13 @@ internal static class TextRules
         if (zero >= 0)
             throw new ArgumentException($"{name} holds U+0000 at index {zero}, which PostgreSQL cannot store. Remove it.");
 
-        for (var i = 0; i < text.Length; i++)
+        var i = 0;
+        while (text.AsSpan(i).IndexOfAnyInRange('\ud800', '\udfff') is >= 0 and var offset)
         {
-            if (!char.IsSurrogate(text[i]))
-                continue;
-            if (!char.IsHighSurrogate(text[i]) || i + 1 == text.Length || !char.IsLowSurrogate(text[i + 1]))
+            i += offset;
+            if (i + 1 == text.Length || !char.IsSurrogatePair(text[i], text[i + 1]))
                 throw new ArgumentException($"{name} holds half a surrogate pair at index {i}, which is no character. Remove it.");
-            i++;
+            i += 2;
         }
     }
 

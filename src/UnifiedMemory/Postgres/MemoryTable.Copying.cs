@@ -52,7 +52,7 @@ internal sealed partial class MemoryTable
         await TextAsync(source.Kind).ConfigureAwait(false);
         await writer.WriteAsync(source.Content, NpgsqlDbType.Text, token).ConfigureAwait(false);
         await writer.WriteAsync(memory.ContentHash, NpgsqlDbType.Bytea, token).ConfigureAwait(false);
-        await writer.WriteAsync(memory.Identity.HashBytes, NpgsqlDbType.Bytea, token).ConfigureAwait(false);
+        await writer.WriteAsync(memory.IdentityHash, NpgsqlDbType.Bytea, token).ConfigureAwait(false);
         await writer.WriteAsync(new Vector(vector), "vector", token).ConfigureAwait(false);
         await writer.WriteAsync(memory.MetadataJson, NpgsqlDbType.Jsonb, token).ConfigureAwait(false);
         await writer.WriteAsync(memory.Tags, NpgsqlDbType.Array | NpgsqlDbType.Text, token).ConfigureAwait(false);

@@ -45,7 +45,7 @@ internal sealed partial class MemoryTable
         {
             var parameters = new SqlParameters()
                 .Add("namespaces", NpgsqlDbType.Array | NpgsqlDbType.Text, memories.Select(memory => memory.Identity.Namespace).ToArray())
-                .Add("identities", NpgsqlDbType.Array | NpgsqlDbType.Bytea, memories.Select(memory => memory.Identity.HashBytes).ToArray());
+                .Add("identities", NpgsqlDbType.Array | NpgsqlDbType.Bytea, memories.Select(memory => memory.IdentityHash).ToArray());
             var rows = await connection.QueryAsync<(long Position, Guid Id)>(
                 new CommandDefinition(_find, parameters, cancellationToken: token)).ConfigureAwait(false);
             var ids = new Guid?[memories.Count];
@@ -116,7 +116,7 @@ internal sealed partial class MemoryTable
                 Typed(NpgsqlDbType.Text, source.Kind),
                 Typed(NpgsqlDbType.Text, source.Content),
                 Typed(NpgsqlDbType.Bytea, memory.ContentHash),
-                Typed(NpgsqlDbType.Bytea, memory.Identity.HashBytes),
+                Typed(NpgsqlDbType.Bytea, memory.IdentityHash),
                 new NpgsqlParameter<Vector> { TypedValue = new Vector(vector), DataTypeName = "vector" },
                 Typed(NpgsqlDbType.Jsonb, memory.MetadataJson),
                 Typed(NpgsqlDbType.Array | NpgsqlDbType.Text, memory.Tags),
