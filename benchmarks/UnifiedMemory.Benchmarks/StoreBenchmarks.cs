@@ -91,6 +91,6 @@ public class StoreBenchmarks
         var number = _next++;
         var (memory, row) = _memories[number % Pool];
         memory = memory with { WorkflowId = $"workflow-{number}" };
-        return (memory, row with { Memory = memory, Id = Guid.CreateVersion7() });
+        return (memory, row with { Memory = memory, Id = Guid.CreateVersion7(), IdentityHash = RawRow.IdentityOf(memory) });
     }
 }

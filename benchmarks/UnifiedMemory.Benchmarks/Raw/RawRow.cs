@@ -9,7 +9,7 @@ internal sealed record RawRow(NewMemory Memory, Guid Id, byte[] Hash, byte[] Ide
     public static RawRow From(NewMemory memory, float[] vector, DateTime createdAt) => new(
         memory,
         Guid.CreateVersion7(),
-        Hash(memory.Content),
+        Sha256(memory.Content),
         IdentityOf(memory),
         vector,
         memory.Metadata?.ToJsonString() ?? "{}",
@@ -17,8 +17,8 @@ internal sealed record RawRow(NewMemory Memory, Guid Id, byte[] Hash, byte[] Ide
         createdAt);
 
     /// <summary>The library's own, or else the look-up by hand would not find what the library stored.</summary>
-    private static byte[] IdentityOf(NewMemory memory) => Hash(string.Join(
-        '\0', RawTypes.NameOf(memory.Type), memory.AgentId, memory.SessionId, memory.WorkflowId, Convert.ToHexStringLower(Hash(memory.Content))));
+    public static byte[] IdentityOf(NewMemory memory) => Sha256(string.Join(
+        '\0', RawTypes.NameOf(memory.Type), memory.AgentId, memory.SessionId, memory.WorkflowId, Convert.ToHexStringLower(Sha256(memory.Content))));
 
-    private static byte[] Hash(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
+    private static byte[] Sha256(string text) => SHA256.HashData(Encoding.UTF8.GetBytes(text));
 }
