@@ -55,7 +55,7 @@ public sealed class UnifiedMemoryOptions
     public int MaxContentBytes { get; set; } = 1024 * 1024;
 
     /// <summary>
-    /// Memories in one round trip of <c>StoreManyAsync</c>, 1 to 10,000. It holds two such batches in memory. Default: 500.
+    /// Memories in one round trip of <c>StoreManyAsync</c>, 1 to 10,000. It holds three such batches in memory. Default: 500.
     /// </summary>
     public int StoreBatchSize { get; set; } = 500;
 

@@ -8,8 +8,8 @@ namespace UnifiedMemory;
 
 public sealed partial class UnifiedMemoryStore
 {
-    /// <summary>While one batch is written, the next is embedded.</summary>
-    private const int BatchesUnderWay = 2;
+    /// <summary>While two batches are written, the next is looked for and embedded.</summary>
+    private const int BatchesUnderWay = 3;
 
     /// <summary>A batch ends early at this many characters, so that large memories do not add up.</summary>
     private const int MaxBatchCharacters = 4 * 1024 * 1024;
@@ -46,7 +46,7 @@ public sealed partial class UnifiedMemoryStore
     }
 
     /// <summary>
-    /// Stores many memories. They are read as they are needed, at most two batches at a time are held, and each batch is
+    /// Stores many memories. They are read as they are needed, at most three batches at a time are held, and each batch is
     /// embedded and written as a whole. A memory that cannot be stored is rejected with its reason, and the others are in.
     /// After a failure or a killed process the same call can be made again: what is stored is found and not embedded again.
     /// </summary>

@@ -31,12 +31,20 @@ internal sealed partial class MemoryTable
         RETURNING id
         """;
 
+    /// <summary>
+    /// Planned anew with the size that the table has now. While it grows and is not analyzed yet, the plan for any arrays
+    /// joins by the sequential scan that was right for the empty table: 63 ms instead of 2 ms for 500 memories at 20,000 rows.
+    /// </summary>
     private readonly string _find =
         $"""
+        BEGIN READ ONLY;
+        SET LOCAL plan_cache_mode = force_custom_plan;
+        SET LOCAL random_page_cost = 1.1;
         SELECT asked.position AS "Position", stored.id AS "Id"
         FROM unnest(@namespaces, @identities) WITH ORDINALITY AS asked (namespace, identity_hash, position)
         JOIN {schema.Memories} AS stored ON stored.namespace = asked.namespace AND stored.identity_hash = asked.identity_hash
-        WHERE {Visible}
+        WHERE {Visible};
+        COMMIT
         """;
 
     /// <summary>The ids of those memories that are stored and visible, in their order; <c>null</c> for the others.</summary>
