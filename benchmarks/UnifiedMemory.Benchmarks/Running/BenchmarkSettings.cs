@@ -1,5 +1,4 @@
 using BenchmarkDotNet.Configs;
-using BenchmarkDotNet.Exporters;
 using BenchmarkDotNet.Jobs;
 using BenchmarkDotNet.Toolchains.InProcess.Emit;
 
@@ -12,6 +11,5 @@ internal sealed class BenchmarkSettings : ManualConfig
     {
         Add(DefaultConfig.Instance);
         AddJob(Job.Default.WithToolchain(InProcessEmitToolchain.Instance).WithWarmupCount(5).WithIterationCount(15));
-        AddExporter(MarkdownExporter.GitHub);
     }
 }

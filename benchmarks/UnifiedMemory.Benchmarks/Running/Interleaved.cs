@@ -10,6 +10,9 @@ internal static class Interleaved
 {
     private const int Blocks = 10;
 
+    /// <summary>Until the runtime has compiled its loops for good; that takes a core of its own.</summary>
+    private const int WarmUpLoads = 3;
+
     /// <summary>Calls of some milliseconds: pairs for so long, ratio of the medians, and of ten parts of the run.</summary>
     public static async Task<Comparison> CallsAsync(string name, TimeSpan time, Func<int, Task> raw, Func<int, Task> library)
     {
@@ -48,8 +51,12 @@ internal static class Interleaved
     /// <summary>Loads of some seconds: rounds, with the ratio of rows per second in each.</summary>
     public static async Task<Comparison> LoadsAsync(string name, int rounds, int rows, Func<int, Task<TimeSpan>> raw, Func<int, Task<TimeSpan>> library)
     {
-        await raw(-1);
-        await library(-1);
+        for (var i = 0; i < WarmUpLoads; i++)
+        {
+            await raw(i);
+            await library(i);
+        }
+
         var speeds = new List<(double Raw, double Library)>();
         for (var i = 0; i < rounds; i++)
         {
