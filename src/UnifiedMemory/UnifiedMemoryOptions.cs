@@ -65,7 +65,22 @@ public sealed class UnifiedMemoryOptions
     /// <summary>How often a host deletes expired memories; zero for never. Default: 1 hour.</summary>
     public TimeSpan PurgeInterval { get; set; } = TimeSpan.FromHours(1);
 
-    /// <summary>The vector index.</summary>
+    /// <summary>
+    /// The text search configuration of PostgreSQL, which is the language whose word forms and stop words it knows, for example
+    /// <c>english</c>, <c>german</c>, or <c>simple</c> for none. Fixed when the store is migrated. Default: <c>english</c>.
+    /// </summary>
+    public string TextSearchConfiguration { get; set; } = "english";
+
+    /// <summary>
+    /// With several hosts in the connection string: searches go to a standby where one answers; everything else goes to the
+    /// primary. A standby lags behind; <see cref="MemoryQuery.ReadYourWrites"/> asks the primary. Default: off.
+    /// </summary>
+    public bool PreferStandby { get; set; }
+
+    /// <summary>When and how vector indexes are built and tuned.</summary>
+    public IndexMaintenanceOptions Indexes { get; set; } = new();
+
+    /// <summary>What an HNSW index is like.</summary>
     public HnswOptions Hnsw { get; set; } = new();
 
     /// <summary>A copy that later changes do not reach.</summary>
@@ -73,6 +88,7 @@ public sealed class UnifiedMemoryOptions
     {
         var copy = (UnifiedMemoryOptions)MemberwiseClone();
         copy.Hnsw = Hnsw.Copy();
+        copy.Indexes = Indexes.Copy();
         return copy;
     }
 }

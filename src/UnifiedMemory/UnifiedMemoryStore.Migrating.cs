@@ -46,5 +46,5 @@ public sealed partial class UnifiedMemoryStore
             Status(await ReadStateAsync(cancellationToken).ConfigureAwait(false)));
 
     private MigrationStatus Status(StoreState state) =>
-        new(state.Applied, StoreChecks.Pending(state, SchemaSteps.All(_schema, _embeddingProvider.Dimensions, _options.Hnsw)));
+        new(state.Applied, StoreChecks.Pending(state, SchemaSteps.All(_schema, _embeddingProvider.Dimensions, _options.TextSearchConfiguration)));
 }

@@ -92,7 +92,7 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
     {
         var space = await DescribeSpaceAsync(cancellationToken).ConfigureAwait(false);
         var state = await ReadStateAsync(cancellationToken).ConfigureAwait(false);
-        var steps = SchemaSteps.All(_schema, space.Dimensions, _options.Hnsw);
+        var steps = SchemaSteps.All(_schema, space.Dimensions, _options.TextSearchConfiguration);
         StoreChecks.RequireMigrated(_schema, state, steps);
         StoreChecks.RequireSpace(_schema, state, space);
 

@@ -18,9 +18,9 @@ internal sealed partial class OptionsRules : IValidateOptions<UnifiedMemoryOptio
     {
         foreach (var mistake in MistakesIn(options))
             yield return mistake;
-        if (provider.Dimensions is < 1 or > VectorIndex.MaxDimensions)
+        if (provider.Dimensions is < 1 or > VectorIndexDefinition.MaxDimensions)
         {
-            yield return $"The embedding provider's Dimensions is {provider.Dimensions}; pgvector indexes 1 to {VectorIndex.MaxDimensions}. "
+            yield return $"The embedding provider's Dimensions is {provider.Dimensions}; pgvector indexes 1 to {VectorIndexDefinition.MaxDimensions}. "
                 + "Use a model with fewer, or one that can shorten its vectors.";
         }
     }
@@ -45,6 +45,12 @@ internal sealed partial class OptionsRules : IValidateOptions<UnifiedMemoryOptio
             yield return $"QueryCacheSize is {options.QueryCacheSize}; give 0 (off) to 1000000.";
         if (!Enum.IsDefined(options.MigrateOnStart))
             yield return $"MigrateOnStart is {options.MigrateOnStart}; give Off, Check or Apply.";
+
+        if (options.TextSearchConfiguration is null || !TextSearchConfigurationPattern().IsMatch(options.TextSearchConfiguration))
+        {
+            yield return $"TextSearchConfiguration is '{options.TextSearchConfiguration}'; give the name of a text search configuration of the server, "
+                + "for example 'english', 'simple' or 'extra.german'.";
+        }
 
         foreach (var (name, value, minimum, maximum) in Durations(options))
         {
@@ -93,6 +99,9 @@ internal sealed partial class OptionsRules : IValidateOptions<UnifiedMemoryOptio
             return $"ConnectionString cannot be read ({exception.GetType().Name}). {example}.";
         }
     }
+
+    [GeneratedRegex(@"\A[a-z_][a-z0-9_]{0,62}(\.[a-z_][a-z0-9_]{0,62})?\z")]
+    private static partial Regex TextSearchConfigurationPattern();
 
     [GeneratedRegex(@"\A([a-z][a-z0-9_]{0,31})?\z")]
     private static partial Regex SchemaPrefixPattern();

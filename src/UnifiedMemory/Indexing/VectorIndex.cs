@@ -1,22 +1,16 @@
-using System.Globalization;
-using UnifiedMemory.Postgres;
-
 namespace UnifiedMemory.Indexing;
 
-/// <summary>The one owner of the vector index's DDL, so that another access method has one place to go.</summary>
-internal sealed class VectorIndex(StoreSchema schema, HnswOptions options)
-{
-    /// <summary>pgvector's HNSW index on <c>vector</c> takes at most this many dimensions.</summary>
-    public const int MaxDimensions = 2000;
-
-    private const string Name = "memories_embedding";
-
-    public string Create => string.Create(
-        CultureInfo.InvariantCulture,
-        $"""
-        CREATE INDEX {Name} ON {schema.Memories} USING hnsw (embedding vector_cosine_ops)
-        WITH (m = {options.M}, ef_construction = {options.EfConstruction})
-        """);
-
-    public string Drop => $"DROP INDEX IF EXISTS {schema.Quoted}.{Name}";
-}
+/// <summary>A vector index that is there, and what was measured of it: a row of <c>vector_indexes</c>.</summary>
+/// <param name="Name">The index's name, without quotes.</param>
+/// <param name="Type">The one type whose memories it holds; <c>null</c> when it holds all.</param>
+/// <param name="Method">What it is.</param>
+/// <param name="HalfPrecision">
+/// Whether it is on <c>embedding::halfvec(dimensions)</c>; a search must order by that same expression, or it is not used.
+/// </param>
+/// <param name="Effort">
+/// What a search sets to reach the recall asked for: <c>hnsw.ef_search</c> or <c>ivfflat.probes</c>.
+/// </param>
+/// <param name="Lists">The lists of an IVFFlat index; 0 for HNSW.</param>
+/// <param name="Rows">Memories in it when it was built.</param>
+internal sealed record VectorIndex(
+    string Name, MemoryType? Type, VectorIndexMethod Method, bool HalfPrecision, int Effort, int Lists, long Rows);

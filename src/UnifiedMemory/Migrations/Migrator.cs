@@ -24,7 +24,7 @@ internal sealed class Migrator(
     public Task<StoreState> MigrateAsync(EmbeddingSpace space, CancellationToken cancellationToken) =>
         WithLockAsync(async (connection, token) =>
         {
-            var steps = SchemaSteps.All(schema, space.Dimensions, options.Hnsw);
+            var steps = SchemaSteps.All(schema, space.Dimensions, options.TextSearchConfiguration);
             var before = await _registry.ReadAsync(connection, token).ConfigureAwait(false);
             StoreChecks.RequireNotNewer(schema, before, steps);
             StoreChecks.RequireSpace(schema, before, space);
@@ -43,7 +43,7 @@ internal sealed class Migrator(
     public Task<StoreState> MigrateDownAsync(long version, int dimensions, CancellationToken cancellationToken) =>
         WithLockAsync(async (connection, token) =>
         {
-            var steps = SchemaSteps.All(schema, dimensions, options.Hnsw);
+            var steps = SchemaSteps.All(schema, dimensions, options.TextSearchConfiguration);
             if (version < 0 || version > steps[^1].Version)
             {
                 throw new ArgumentOutOfRangeException(

@@ -1,4 +1,3 @@
-using UnifiedMemory.Indexing;
 using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory.Migrations;
@@ -9,10 +8,7 @@ namespace UnifiedMemory.Migrations;
 /// </summary>
 internal static class SchemaSteps
 {
-    public static IReadOnlyList<SchemaStep> All(StoreSchema schema, int dimensions, HnswOptions hnsw)
-    {
-        var vectorIndex = new VectorIndex(schema, hnsw);
-        return
+    public static IReadOnlyList<SchemaStep> All(StoreSchema schema, int dimensions, string textConfiguration) =>
         [
             new SchemaStep(
                 1, "memories and their embedding space",
@@ -43,6 +39,9 @@ internal static class SchemaSteps
                 CREATE INDEX memories_created ON {schema.Memories} (namespace, memory_type, created_at DESC);
                 CREATE INDEX memories_metadata ON {schema.Memories} USING gin (metadata jsonb_path_ops);
                 CREATE INDEX memories_tags ON {schema.Memories} USING gin (tags);
+                CREATE INDEX memories_agent ON {schema.Memories} (namespace, agent_id) WHERE agent_id IS NOT NULL;
+                CREATE INDEX memories_session ON {schema.Memories} (namespace, session_id, created_at, id) WHERE session_id IS NOT NULL;
+                CREATE INDEX memories_workflow ON {schema.Memories} (namespace, workflow_id) WHERE workflow_id IS NOT NULL;
                 CREATE INDEX memories_expiry ON {schema.Memories} (expires_at) WHERE expires_at IS NOT NULL;
                 CREATE TABLE {schema.EmbeddingSpace} (
                     singleton boolean PRIMARY KEY DEFAULT true CHECK (singleton),
@@ -56,9 +55,61 @@ internal static class SchemaSteps
                 """,
                 $"DROP TABLE {schema.EmbeddingSpace}; DROP TABLE {schema.Memories}"),
 
-            new SchemaStep(2, "vector index", vectorIndex.Create, vectorIndex.Drop),
+            new SchemaStep(
+                2, "text search",
+                $$"""
+                CREATE FUNCTION {{schema.TextVector}}(content text) RETURNS tsvector LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $function$
+                    SELECT pg_catalog.to_tsvector('{{textConfiguration}}'::pg_catalog.regconfig, {{SplitWords}})
+                $function$;
+                COMMENT ON FUNCTION {{schema.TextVector}}(text) IS '{{textConfiguration}}';
+                ALTER TABLE {{schema.Memories}} ADD COLUMN content_tsv tsvector GENERATED ALWAYS AS ({{schema.TextVector}}(content)) STORED;
+                ALTER TABLE {{schema.Memories}} ALTER COLUMN content_tsv SET STORAGE MAIN;
+                CREATE INDEX memories_text ON {{schema.Memories}} USING gin (content_tsv);
+                """,
+                $"""
+                ALTER TABLE {schema.Memories} DROP COLUMN content_tsv;
+                DROP FUNCTION {schema.TextVector}(text);
+                """),
+
+            // The indexes themselves come and go with index maintenance, since they are best built when there is something in them.
+            new SchemaStep(
+                3, "register of vector indexes",
+                $"""
+                CREATE TABLE {schema.VectorIndexes} (
+                    name text PRIMARY KEY,
+                    memory_type text,
+                    method text NOT NULL CHECK (method IN ('hnsw', 'ivfflat')),
+                    half_precision boolean NOT NULL,
+                    lists int NOT NULL DEFAULT 0,
+                    rows bigint NOT NULL,
+                    effort int NOT NULL,
+                    recall real,
+                    built_at timestamptz NOT NULL DEFAULT now(),
+                    measured_at timestamptz)
+                """,
+                $"""
+                DO $drop$ DECLARE built record; BEGIN
+                    FOR built IN SELECT name FROM {schema.VectorIndexes} LOOP
+                        EXECUTE format('DROP INDEX IF EXISTS %I.%I', '{schema.Name}', built.name);
+                    END LOOP;
+                END $drop$;
+                DROP TABLE {schema.VectorIndexes}
+                """),
         ];
-    }
+
+    /// <summary>
+    /// Words and the parts of identifiers: <c>getUserName</c>, <c>os.path_join</c>, <c>HTTPServer</c> are found by their parts, and by
+    /// themselves, since a query is split in the same way. Only the first 100,000 characters: <c>to_tsvector</c> fails with 54000 on too
+    /// many distinct words. ASCII by number: what a class such as <c>[[:punct:]]</c> holds depends on the locale.
+    /// </summary>
+    private const string SplitWords =
+        """
+        pg_catalog.regexp_replace(pg_catalog.regexp_replace(pg_catalog.regexp_replace(
+            pg_catalog.left(content, 100000),
+            '([a-z0-9])([A-Z])', '\1 \2', 'g'),
+            '([A-Z])([A-Z][a-z])', '\1 \2', 'g'),
+            '[\x01-\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]+', ' ', 'g')
+        """;
 
     /// <summary>
     /// Vectors in line instead of in TOAST: an exact scan takes 0.38 of the time. A row must then fit into a page of 8 KiB, so

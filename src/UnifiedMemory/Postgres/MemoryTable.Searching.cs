@@ -19,7 +19,10 @@ internal sealed partial class MemoryTable
                 .Add("max_distance", NpgsqlDbType.Double, 1 - query.MinimumSimilarity);
             var rows = await connection.QueryAsync<MemoryRow>(new CommandDefinition(
                 SearchSql(query.Limit, $"{Filtered} AND {metadata}"), parameters, cancellationToken: token)).ConfigureAwait(false);
-            return rows.Select(row => new MemoryMatch(row.ToRecord(), 1 - row.Distance, 1 - row.Distance)).ToList();
+            return rows.Select(row => new MemoryMatch(row.ToRecord(), 1 - row.Distance, 1 - row.Distance)
+            {
+                Explanation = new MatchExplanation { Vector = 1 - row.Distance },
+            }).ToList();
         }, cancellationToken);
 
     /// <summary>

@@ -12,6 +12,11 @@ internal sealed class StoreSchema(string prefix)
 
     public string EmbeddingSpace => $"{Quoted}.embedding_space";
 
+    public string VectorIndexes => $"{Quoted}.vector_indexes";
+
+    /// <summary>The function that makes the words of a text, of a memory's and of a query's alike.</summary>
+    public string TextVector => $"{Quoted}.text_vector";
+
     public string SchemaVersions => $"{Quoted}.{SchemaVersionsName}";
 
     public const string SchemaVersionsName = "schema_versions";

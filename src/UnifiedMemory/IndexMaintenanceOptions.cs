@@ -1,0 +1,34 @@
+namespace UnifiedMemory;
+
+/// <summary>When and how the store builds, tunes and repairs its vector indexes; see <c>MaintainIndexesAsync</c>.</summary>
+public sealed class IndexMaintenanceOptions
+{
+    /// <summary>How often a host looks after the indexes; zero for never. One host at a time does it. Default: 10 minutes.</summary>
+    public TimeSpan Interval { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>
+    /// From how many memories on there is a vector index. Below, comparing all of them is faster and exact. Default: 10,000.
+    /// </summary>
+    public long Threshold { get; set; } = 10_000;
+
+    /// <summary>
+    /// From how many memories on a memory type that is a small part of the store has an index of its own. Default: 2,000.
+    /// </summary>
+    public long TypeThreshold { get; set; } = 2_000;
+
+    /// <summary>
+    /// The kind of index. Default: <c>null</c>, which is HNSW unless its graph does not fit <see cref="MaxMemoryBytes"/>.
+    /// </summary>
+    public VectorIndexMethod? Method { get; set; }
+
+    /// <summary>Whether the index holds numbers of 16 bits: half the size at the same recall, up to 4,000 dimensions. Default: no.</summary>
+    public bool HalfPrecision { get; set; }
+
+    /// <summary>The recall at 20 that a search through the index must reach, 0.5 to 1. Default: 0.97.</summary>
+    public double TargetRecall { get; set; } = 0.97;
+
+    /// <summary>What a build may take of the server's memory (<c>maintenance_work_mem</c>), in bytes. Default: 2 GiB.</summary>
+    public long MaxMemoryBytes { get; set; } = 2L * 1024 * 1024 * 1024;
+
+    internal IndexMaintenanceOptions Copy() => (IndexMaintenanceOptions)MemberwiseClone();
+}
