@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using UnifiedMemory.Embeddings;
 using UnifiedMemory.Hosting;
+using UnifiedMemory.Indexing;
 using UnifiedMemory.Migrations;
 using UnifiedMemory.Monitoring;
 using UnifiedMemory.Postgres;
@@ -29,6 +30,7 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
     private readonly MemoryTable _memories;
     private readonly StoreRegistry _registry;
     private readonly Migrator _migrator;
+    private readonly IndexMaintenance _indexes;
     private readonly Embedder _embedder;
     private readonly MemoryWriter _writer;
     private readonly SharedAttempt _opening;
@@ -45,6 +47,9 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
         _memories = new MemoryTable(_database, _schema, options);
         _registry = new StoreRegistry(_schema);
         _migrator = new Migrator(_database, options, _schema, loggerFactory, time);
+        _indexes = new IndexMaintenance(
+            _database, options, _schema, new VectorIndexTable(_database, _schema), embeddingProvider.Dimensions,
+            loggerFactory.CreateLogger<IndexMaintenance>(), time);
         _embedder = new Embedder(embeddingProvider, Telemetry.Meter, loggerFactory.CreateLogger<Embedder>(), options.QueryCacheSize);
         _writer = new MemoryWriter(_memories, _embedder);
         _opening = new SharedAttempt(CheckAsync);
@@ -102,6 +107,8 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
             Log.PoolTooLarge(_logger, _options.MaxPoolSize, state.MaxConnections, state.ReservedConnections);
         if (state.PgvectorVersion is { } version && version < new Version(0, 8, 4))
             Log.OldPgvector(_logger, version.ToString());
+        if (state.PgvectorVersion is { } unsafeVersion && unsafeVersion < new Version(0, 8, 2))
+            Log.UnsafeParallelBuilds(_logger, unsafeVersion.ToString());
         Log.Opened(_logger, _schema.Name, state.Version, space.Provider, space.Model, space.Dimensions);
     }
 
