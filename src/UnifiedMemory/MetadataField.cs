@@ -68,6 +68,10 @@ public sealed class MetadataField
 
     private sealed class Equality(string[] path, string json) : MetadataFilter(1)
     {
+        internal override bool IsIndexed => !PicksElement;
+
+        private bool PicksElement => path.Any(name => int.TryParse(name, CultureInfo.InvariantCulture, out _));
+
         internal override string ToSql(SqlParameters parameters)
         {
             var names = parameters.AddNext(NpgsqlDbType.Array | NpgsqlDbType.Text, path);
@@ -75,7 +79,7 @@ public sealed class MetadataField
             var equal = $"COALESCE(metadata #> {names} = {value}, false)";
 
             // A number may pick an array element, which containment cannot say.
-            if (path.Any(name => int.TryParse(name, CultureInfo.InvariantCulture, out _)))
+            if (PicksElement)
                 return equal;
 
             // Containment is what the GIN index answers; it alone would also accept a larger array or object.

@@ -62,9 +62,16 @@ public abstract class MetadataFilter
     /// <summary>A boolean SQL expression that is never NULL, with its values as parameters.</summary>
     internal abstract string ToSql(SqlParameters parameters);
 
+    /// <summary>Whether the GIN index on the metadata finds the memories that fulfil it.</summary>
+    internal virtual bool IsIndexed => false;
+
     private sealed class Combination(string @operator, MetadataFilter[] filters)
         : MetadataFilter(1 + filters.Select(filter => filter.Depth).DefaultIfEmpty().Max())
     {
+        internal override bool IsIndexed => @operator == "AND"
+            ? filters.Any(filter => filter.IsIndexed)
+            : filters.Length > 0 && filters.All(filter => filter.IsIndexed);
+
         internal override string ToSql(SqlParameters parameters) => filters.Length == 0
             ? @operator == "AND" ? "true" : "false"
             : "(" + string.Join($" {@operator} ", filters.Select(filter => filter.ToSql(parameters))) + ")";

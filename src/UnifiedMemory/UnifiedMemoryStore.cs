@@ -3,9 +3,11 @@ using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using UnifiedMemory.Embeddings;
 using UnifiedMemory.Hosting;
+using UnifiedMemory.Indexing;
 using UnifiedMemory.Migrations;
 using UnifiedMemory.Monitoring;
 using UnifiedMemory.Postgres;
+using UnifiedMemory.Searching;
 using UnifiedMemory.Storing;
 
 namespace UnifiedMemory;
@@ -27,6 +29,7 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
     private readonly StoreSchema _schema;
     private readonly Database _database;
     private readonly MemoryTable _memories;
+    private readonly Scopes _scopes;
     private readonly StoreRegistry _registry;
     private readonly Migrator _migrator;
     private readonly Embedder _embedder;
@@ -42,7 +45,8 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
         _logger = loggerFactory.CreateLogger<UnifiedMemoryStore>();
         _schema = new StoreSchema(options.SchemaPrefix);
         _database = new Database(options, loggerFactory, time);
-        _memories = new MemoryTable(_database, _schema, options);
+        _memories = new MemoryTable(_database, _schema, embeddingProvider.Dimensions);
+        _scopes = new Scopes(_memories, new VectorIndexTable(_database, _schema));
         _registry = new StoreRegistry(_schema);
         _migrator = new Migrator(_database, options, _schema, loggerFactory, time);
         _embedder = new Embedder(embeddingProvider, Telemetry.Meter, loggerFactory.CreateLogger<Embedder>(), options.QueryCacheSize);

@@ -10,7 +10,7 @@ internal sealed partial class MemoryTable
         $"""
         SELECT namespace AS "Namespace", memory_type AS "Type", agent_id AS "AgentId", session_id AS "SessionId",
                workflow_id AS "WorkflowId", content_hash AS "ContentHash"
-        FROM {schema.Memories} WHERE id = @id AND {Visible}
+        FROM {schema.Memories} WHERE id = @id AND {FilterSql.Visible}
         """;
 
     private readonly string _update =
@@ -26,7 +26,7 @@ internal sealed partial class MemoryTable
             importance = COALESCE(@importance, importance),
             expires_at = CASE WHEN @expires_at IS NULL THEN expires_at ELSE NULLIF(@expires_at, 'infinity') END,
             updated_at = now()
-        WHERE id = @id AND {Visible} AND (@expected_hash IS NULL OR content_hash = @expected_hash)
+        WHERE id = @id AND {FilterSql.Visible} AND (@expected_hash IS NULL OR content_hash = @expected_hash)
         RETURNING {Columns}
         """;
 
