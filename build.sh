@@ -18,6 +18,9 @@ usage: ./build.sh <command>
   test [--filter WORD]  run all tests, or those whose full name contains WORD
   check                 build, formatting, packages, a project that uses them, and samples
   bench [args]          run the benchmarks with these arguments
+  quality [--data DIR] [--json FILE]
+                        how well searches find what answers real questions; the data is in DIR, else where the environment
+                        variable UNIFIED_MEMORY_DATA says, else in ../shared/data
   pack                  packages into artifacts/packages
   help                  this text
 
@@ -356,6 +359,12 @@ case $command in
         need_dotnet
         ensure_postgres
         exec dotnet run --project benchmarks/UnifiedMemory.Benchmarks --configuration Release -- "$@"
+        ;;
+    quality)
+        need_dotnet
+        ensure_postgres
+        step "dotnet build" dotnet build benchmarks/UnifiedMemory.Quality --configuration Release --nologo
+        exec dotnet run --project benchmarks/UnifiedMemory.Quality --configuration Release --no-build -- "$@"
         ;;
     pack)
         need_dotnet
