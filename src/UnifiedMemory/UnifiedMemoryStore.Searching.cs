@@ -6,8 +6,8 @@ namespace UnifiedMemory;
 
 public sealed partial class UnifiedMemoryStore
 {
-    /// <summary>Candidates of each half of a hybrid search at least. More of them changed nothing among the best ten.</summary>
-    private const int FewestCandidates = 100;
+    /// <summary>Candidates of each half of a hybrid search at most, or twice the limit. 200 changed nothing among the best ten.</summary>
+    private const int Candidates = 100;
 
     /// <summary>
     /// Finds the best memories for the text, best first: <see cref="MemoryQuery.Limit"/> of them whenever that many fulfil the
@@ -39,11 +39,11 @@ public sealed partial class UnifiedMemoryStore
     private async Task<IReadOnlyList<MemoryMatch>> FindAsync(
         MemoryQuery query, float[]? vector, ScopeStatistics scope, CancellationToken cancellationToken)
     {
-        var candidates = IsNearestOnly(query) ? query.Limit : Math.Max(2 * query.Limit, FewestCandidates);
+        var candidates = Math.Max(2 * query.Limit, Candidates);
         var plan = query.Exact || vector is null
             ? SearchPlan.Exact
             : SearchPlanner.Choose(
-                candidates, query.Types is [var type] ? type : null, scope, await _scopes.GetIndexesAsync(cancellationToken).ConfigureAwait(false));
+                IsNearestOnly(query) ? query.Limit : candidates / 2, query.Types is [var type] ? type : null, scope, await _scopes.GetIndexesAsync(cancellationToken).ConfigureAwait(false));
         var (matches, nearest) = await AskAsync(plan).ConfigureAwait(false);
         if (plan.Index is not null && nearest < query.Limit)
         {

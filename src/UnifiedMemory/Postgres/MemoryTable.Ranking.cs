@@ -31,6 +31,7 @@ internal sealed partial class MemoryTable
             .Add("text", NpgsqlDbType.Text, query.Text)
             .Add("text_weight", NpgsqlDbType.Double, query.Mode == SearchMode.Text ? 1 : query.TextWeight)
             .Add("scope", NpgsqlDbType.Double, scope.Matching)
+            .Add("visited", NpgsqlDbType.Double, scope.Visited)
             .Add("average", NpgsqlDbType.Double, Math.Max(1, scope.AverageWords))
             .Add("minimum", NpgsqlDbType.Double, query.MinimumSimilarity ?? -2)
             .Add("neighbour_weight", NpgsqlDbType.Double, query.NeighbourWeight)
@@ -89,7 +90,7 @@ internal sealed partial class MemoryTable
                        {(besides ? "COALESCE(surrounded.part, 0)" : "0::float8")} AS neighbour_part,
                        {(query.TimeWeight > 0 ? TimePart : "0::float8")} AS time_part,
                        {(query.RecencyHalfLife is null ? "1::float8" : RecencyFactor)} AS recency_factor,
-                       1 + @importance_weight * (importance - 0.5) AS importance_factor
+                       1 + @importance_weight * (importance - 0.5::float8) AS importance_factor
                 FROM parted {(besides ? "LEFT JOIN surrounded USING (namespace, id)" : "")}),
             final AS MATERIALIZED (
                 SELECT *, (vector_part + text_part + neighbour_part + time_part) * recency_factor * importance_factor AS score
@@ -115,9 +116,9 @@ internal sealed partial class MemoryTable
 
     private const string TimePart =
         $"""
-        @time_weight * COALESCE((SELECT max(0.5 ^ (extract(epoch FROM GREATEST(named.since - created_at, created_at - named.until, interval '0'))
+        @time_weight * COALESCE((SELECT max(0.5::float8 ^ (extract(epoch FROM GREATEST(named.since - created_at, created_at - named.until, interval '0'))::float8
             / 86400 / {DateHalfTimeDays})) FROM unnest(@dates_from, @dates_to) AS named (since, until)), 0)
         """;
 
-    private const string RecencyFactor = "0.5 ^ (GREATEST(extract(epoch FROM now() - created_at), 0) / @half_life)";
+    private const string RecencyFactor = "0.5::float8 ^ (GREATEST(extract(epoch FROM now() - created_at)::float8, 0) / @half_life)";
 }
