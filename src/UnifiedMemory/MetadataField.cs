@@ -23,7 +23,7 @@ public sealed class MetadataField
 
     /// <summary>The field is there and equals the value: same JSON type, same value; 1 equals 1.0.</summary>
     /// <param name="value">A string, number, boolean, array, object, or <c>null</c> for JSON null.</param>
-    public MetadataFilter EqualTo(JsonNode? value) => new Equality(_path, MetadataJson.Serialize(value, nameof(value), _path.Length));
+    public MetadataFilter EqualTo(JsonNode? value) => new Equality(_path, MetadataJson.Serialize(value, nameof(value)));
 
     /// <summary>The field is there and equals one of the values.</summary>
     /// <param name="values">At most 1,000.</param>
@@ -68,6 +68,10 @@ public sealed class MetadataField
 
     private sealed class Equality(string[] path, string json) : MetadataFilter(1)
     {
+        // Containment is what the GIN index answers; it alone would also accept a larger array or object.
+        private readonly string _containing = MetadataJson.Serialize(
+            path.Reverse().Aggregate(JsonNode.Parse(json), (inner, name) => new JsonObject { [name] = inner }), "value in its path");
+
         internal override string ToSql(SqlParameters parameters)
         {
             var names = parameters.AddNext(NpgsqlDbType.Array | NpgsqlDbType.Text, path);
@@ -78,10 +82,7 @@ public sealed class MetadataField
             if (path.Any(name => int.TryParse(name, CultureInfo.InvariantCulture, out _)))
                 return equal;
 
-            // Containment is what the GIN index answers; it alone would also accept a larger array or object.
-            var containing = path.Reverse().Aggregate(JsonNode.Parse(json), (inner, name) => new JsonObject { [name] = inner });
-            var document = parameters.AddNext(NpgsqlDbType.Jsonb, containing!.ToJsonString(MetadataJson.Options));
-            return $"(metadata @> {document} AND {equal})";
+            return $"(metadata @> {parameters.AddNext(NpgsqlDbType.Jsonb, _containing)} AND {equal})";
         }
     }
 

@@ -105,6 +105,9 @@ public sealed class MetadataFilterTests : StoreFixture
             Assert.That(() => MetadataFilter.Field("a").GreaterThan(double.NaN), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contain("NaN"));
             Assert.That(() => MetadataFilter.Field("a").In([.. Enumerable.Range(0, 1001).Select(i => (JsonNode?)i)]), Throws.ArgumentException.With.Message.Contain("1001"));
             Assert.That(
+                () => MetadataFilter.Field([.. Enumerable.Repeat("a", 16)]).EqualTo(Enumerable.Range(0, 50).Aggregate(new JsonArray(), (inner, _) => new JsonArray(inner))),
+                Throws.ArgumentException.With.Message.Contain("depth of 64"));
+            Assert.That(
                 () => Enumerable.Range(0, 10_000).Aggregate(MetadataFilter.Field("a").Exists(), (filter, _) => !filter),
                 Throws.ArgumentException.With.Message.Contain("64 levels"));
         });
