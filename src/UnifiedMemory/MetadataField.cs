@@ -66,7 +66,7 @@ public sealed class MetadataField
     /// <summary>The field is a date or time at or before this one, in the form that <see cref="GreaterThan(DateTimeOffset)"/> tells.</summary>
     public MetadataFilter AtMost(DateTimeOffset value) => new TimeComparison(_path, "<=", value);
 
-    private sealed class Equality(string[] path, string json) : MetadataFilter(1)
+    private sealed class Equality(string[] path, string json) : MetadataFilter
     {
         // Containment is what the GIN index answers; it alone would also accept a larger array or object.
         private readonly string _containing = MetadataJson.Serialize(
@@ -86,7 +86,7 @@ public sealed class MetadataField
         }
     }
 
-    private sealed class Membership(string[] path, string[] values) : MetadataFilter(1)
+    private sealed class Membership(string[] path, string[] values) : MetadataFilter
     {
         internal override string ToSql(SqlParameters parameters)
         {
@@ -96,7 +96,7 @@ public sealed class MetadataField
         }
     }
 
-    private sealed class Existence(string[] path) : MetadataFilter(1)
+    private sealed class Existence(string[] path) : MetadataFilter
     {
         internal override string ToSql(SqlParameters parameters) =>
             $"((metadata #> {parameters.AddNext(NpgsqlDbType.Array | NpgsqlDbType.Text, path)}) IS NOT NULL)";
@@ -109,7 +109,6 @@ public sealed class MetadataField
         private readonly double _value;
 
         public NumberComparison(string[] path, string @operator, double value)
-            : base(1)
         {
             if (!double.IsFinite(value))
                 throw new ArgumentOutOfRangeException(nameof(value), value, "Metadata is compared with a finite number: JSON has no other.");
@@ -131,7 +130,7 @@ public sealed class MetadataField
         }
     }
 
-    private sealed class TimeComparison(string[] path, string @operator, DateTimeOffset value) : MetadataFilter(1)
+    private sealed class TimeComparison(string[] path, string @operator, DateTimeOffset value) : MetadataFilter
     {
         // Each part stays in its range. The day is added as an interval, so that the 31st of February is some day in
         // March instead of an error: PostgreSQL before 16 has no cast that answers whether it would fail. Not \d, which in

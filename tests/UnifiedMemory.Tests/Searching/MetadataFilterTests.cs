@@ -96,6 +96,32 @@ public sealed class MetadataFilterTests : StoreFixture
     }
 
     [Test]
+    public async Task As_many_conditions_as_are_allowed_are_answered_and_more_are_refused()
+    {
+        static MetadataFilter[] Conditions(int count) => [.. Enumerable.Range(0, count).Select(i => MetadataFilter.Field("lines").GreaterThan(i))];
+        await Store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag) { Metadata = (JsonObject)Metadata.DeepClone() });
+
+        var most = MetadataFilter.Any(Conditions(500)) & !MetadataFilter.All(Conditions(500));
+        Assert.That(await Store.CountAsync(new MemoryFilter { Metadata = most }), Is.EqualTo(1));
+        Assert.That(
+            () => most | MetadataFilter.Field("lines").Exists(),
+            Throws.ArgumentException.With.Message.Contain("1,000 conditions; this one has 1,001").And.Message.Contain("Use In"));
+    }
+
+    [Test]
+    public void A_condition_that_is_null_is_refused_by_name()
+    {
+        var condition = MetadataFilter.Field("a").Exists();
+        Assert.Multiple(() =>
+        {
+            Assert.That(() => MetadataFilter.All(null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("filters"));
+            Assert.That(() => MetadataFilter.All(condition, null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("filters"));
+            Assert.That(() => MetadataFilter.Any(null!, condition), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("filters"));
+            Assert.That(() => MetadataFilter.Not(null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("filter"));
+        });
+    }
+
+    [Test]
     public void A_filter_that_makes_no_sense_is_refused_with_the_value()
     {
         Assert.Multiple(() =>
