@@ -9,7 +9,7 @@ internal static class ServerRequirements
     /// <summary>The first version with iterative index scans, without which a filter starves a search.</summary>
     public static readonly Version MinimumVersion = new(0, 8, 0);
 
-    /// <summary>The first version with UNIQUE NULLS NOT DISTINCT.</summary>
+    /// <summary>The oldest version that this library is tested on.</summary>
     private const int MinimumServer = 15;
 
     private const string Look =
