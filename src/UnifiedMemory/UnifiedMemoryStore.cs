@@ -92,8 +92,8 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
     {
         var space = await DescribeSpaceAsync(cancellationToken).ConfigureAwait(false);
         var state = await ReadStateAsync(cancellationToken).ConfigureAwait(false);
-        var steps = SchemaSteps.All(_schema, space.Dimensions, _options.Hnsw);
-        StoreChecks.RequireMigrated(_schema, state, steps);
+        StoreChecks.RequireMigrated(_schema, state, SchemaSteps.All(_schema, space, _options.Hnsw));
+        StoreChecks.RequirePgvector(state);
         StoreChecks.RequireSpace(_schema, state, space);
 
         // Whoever created the extension may have been another process, after this one's first connection.

@@ -4,10 +4,12 @@ namespace UnifiedMemory.Postgres;
 /// <param name="Applied">Versions of the schema that are applied, ascending.</param>
 /// <param name="Space">The embedding space that was recorded; <c>null</c> before the first migration.</param>
 /// <param name="PgvectorVersion">The version of the extension in this database; <c>null</c> where it is not created.</param>
+/// <param name="PgvectorHiddenIn">The schema that the extension is in, where that is not on the search path.</param>
 /// <param name="MaxConnections">The server's limit.</param>
 /// <param name="ReservedConnections">Of these, kept for superusers.</param>
 internal sealed record StoreState(
-    IReadOnlyList<long> Applied, EmbeddingSpace? Space, Version? PgvectorVersion, int MaxConnections, int ReservedConnections)
+    IReadOnlyList<long> Applied, EmbeddingSpace? Space, Version? PgvectorVersion, string? PgvectorHiddenIn,
+    int MaxConnections, int ReservedConnections)
 {
     /// <summary>The highest version that is applied; 0 for none.</summary>
     public long Version => Applied.Count == 0 ? 0 : Applied[^1];
