@@ -131,10 +131,7 @@ internal sealed partial class Embedder
         }
         catch (Exception error)
         {
-            // A foreign provider's own exception. Its message stays in the inner exception.
-            var transient = error is HttpRequestException or IOException or TimeoutException or OperationCanceledException;
-            return (null, call.Failed(new UnifiedMemoryException(
-                "embed", $"The embedding provider for {_provider.Model} failed with {error.GetType().Name}.", transient, error)));
+            return (null, call.Failed(ForeignFailure.Of($"The embedding provider for {_provider.Model} failed", error)));
         }
     }
 

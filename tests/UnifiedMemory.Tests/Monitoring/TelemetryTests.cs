@@ -99,6 +99,11 @@ public sealed class TelemetryTests : StoreFixture
         output.Add(await FailureOf(() => store.UpdateAsync(stored.Id, new MemoryUpdate { Content = secret })));
         output.Add(await FailureOf(() => store.StoreAsync(new NewMemory("refused by the server", MemoryType.Rag) { Metadata = new() { [secret] = System.Text.Json.Nodes.JsonNode.Parse("1e200000") } })));
         output.Add((await store.StoreManyAsync(Enumerable.Range(0, 30).Select(i => new NewMemory($"{secret} {i} copied", MemoryType.Rag) { Metadata = new() { [secret] = System.Text.Json.Nodes.JsonNode.Parse("1e200000") } })))[7].Rejection!);
+        Embeddings.OnEmbed = (texts, _) => throw new InvalidOperationException("cannot embed " + texts[0]);
+        output.Add(await FailureOf(() => store.StoreAsync(new NewMemory(secret + " 3", MemoryType.Rag))));
+        output.Add(await FailureOf(() => store.StoreManyAsync([new NewMemory(secret + " 4", MemoryType.Rag)])));
+        output.Add(await FailureOf(() => store.SearchAsync(new MemoryQuery(secret + " 5"))));
+        output.Add(await FailureOf(() => store.UpdateAsync(stored.Id, new MemoryUpdate { Content = secret + " 6" })));
         var wrong = new Npgsql.NpgsqlConnectionStringBuilder(TestServer.ConnectionString) { Host = "127.0.0.1", Password = secret, Port = 1 };
         await using var unreachable = UnifiedMemoryStore.Create(
             new UnifiedMemoryOptions { ConnectionString = wrong.ConnectionString, RetryBudget = TimeSpan.Zero }, Embeddings, loggers);
