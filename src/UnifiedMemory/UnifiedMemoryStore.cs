@@ -32,6 +32,7 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
     private readonly Embedder _embedder;
     private readonly MemoryWriter _writer;
     private readonly SharedAttempt _opening;
+    private StoreState? _digestToCompare;
 
     private UnifiedMemoryStore(
         UnifiedMemoryOptions options, IEmbeddingProvider embeddingProvider, ILoggerFactory loggerFactory, TimeProvider time)
@@ -45,7 +46,8 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
         _memories = new MemoryTable(_database, _schema, options);
         _registry = new StoreRegistry(_schema);
         _migrator = new Migrator(_database, options, _schema, loggerFactory, time);
-        _embedder = new Embedder(embeddingProvider, Telemetry.Meter, loggerFactory.CreateLogger<Embedder>(), options.QueryCacheSize);
+        _embedder = new Embedder(
+            embeddingProvider, Telemetry.Meter, loggerFactory.CreateLogger<Embedder>(), options.QueryCacheSize, CompareDigestAsync);
         _writer = new MemoryWriter(_memories, _embedder);
         _opening = new SharedAttempt(CheckAsync);
     }
@@ -95,6 +97,8 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
         StoreChecks.RequireMigrated(_schema, state, SchemaSteps.All(_schema, space, _options.Hnsw));
         StoreChecks.RequirePgvector(state);
         StoreChecks.RequireSpace(_schema, state, space);
+        _embedder.ProviderName = space.Provider;
+        Volatile.Write(ref _digestToCompare, space.Digest is null && state.Space!.Digest is not null ? state : null);
 
         // Whoever created the extension may have been another process, after this one's first connection.
         await ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
@@ -118,6 +122,18 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
                 "open", $"The embedding provider for {_embeddingProvider.Model} failed to describe its space with {exception.GetType().Name}.",
                 isTransient: exception is HttpRequestException or IOException or TimeoutException, exception);
         }
+    }
+
+    /// <summary>
+    /// A service that was silent when the store opened told no digest; now that it embeds it can. Asked once: one that still
+    /// does not tell never will.
+    /// </summary>
+    private async ValueTask CompareDigestAsync(CancellationToken cancellationToken)
+    {
+        if (Volatile.Read(ref _digestToCompare) is not { } state)
+            return;
+        StoreChecks.RequireSpace(_schema, state, await DescribeSpaceAsync(cancellationToken).ConfigureAwait(false));
+        Volatile.Write(ref _digestToCompare, null);
     }
 
     private Task<bool> ReloadTypesAsync(CancellationToken cancellationToken) =>

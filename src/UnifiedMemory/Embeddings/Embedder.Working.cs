@@ -120,6 +120,8 @@ internal sealed partial class Embedder
         {
             var texts = part.ConvertAll(work => work.Text);
             var vectors = await _provider.EmbedAsync(texts, part[0].Purpose, _shutdown.Token).ConfigureAwait(false);
+            if (_onEmbedded is not null)
+                await _onEmbedded(_shutdown.Token).ConfigureAwait(false);
             if (vectors?.Count == part.Count)
                 return (vectors, null);
             return (null, call.Failed(new EmbeddingRejectedException(

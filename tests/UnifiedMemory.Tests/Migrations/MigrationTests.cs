@@ -102,6 +102,46 @@ public sealed class MigrationTests : StoreFixture
         Assert.That(async () => await Store.MigrateAsync(), Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contain("digest is 'one' in the store and 'two' here"));
     }
 
+    [TestCase("two")]
+    [TestCase("one")]
+    [TestCase(null)]
+    public async Task A_digest_that_was_not_known_at_opening_is_compared_before_the_first_vector_is_used(string? later)
+    {
+        Embeddings.OnDescribe = space => space with { Digest = "one" };
+        await Store.MigrateAsync();
+        string? digest = null;
+        var asked = 0;
+        var embeddings = new RecordingEmbeddingProvider
+        {
+            OnDescribe = space =>
+            {
+                asked++;
+                return space with { Digest = digest };
+            },
+        };
+        await using var store = NewStore(embeddings: embeddings);
+        await store.CountAsync(new MemoryFilter());
+        digest = later;
+
+        if (later == "two")
+        {
+            Func<Task>[] calls =
+            [
+                () => store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag)),
+                () => store.StoreManyAsync([new NewMemory("angle 0", MemoryType.Rag), new NewMemory("angle 1", MemoryType.Rag)]),
+                () => store.SearchAsync(new MemoryQuery("angle 0")),
+            ];
+            foreach (var call in calls)
+                Assert.That(async () => await call(), Throws.TypeOf<UnifiedMemoryException>().With.Message.Contain("digest is 'one' in the store and 'two' here"));
+            Assert.That(await store.CountAsync(new MemoryFilter()), Is.Zero);
+            return;
+        }
+
+        await store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag));
+        await store.SearchAsync(new MemoryQuery("angle 0"));
+        Assert.That(asked, Is.EqualTo(2), "at opening, and once after");
+    }
+
     [Test]
     public async Task Vectors_without_a_record_of_their_space_are_refused_to_every_model()
     {

@@ -13,6 +13,9 @@ public sealed class TelemetryTests : StoreFixture
     {
         var spans = new ConcurrentQueue<Activity>();
         using var listener = Listen(spans);
+        await Store.MigrateDownAsync(0);
+        Embeddings.OnDescribe = space => space with { Provider = "tester" };
+        await Store.MigrateAsync();
         await Store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag));
         await Store.SearchAsync(new MemoryQuery("angle 0"));
 
@@ -20,6 +23,9 @@ public sealed class TelemetryTests : StoreFixture
         Assert.That(search.GetTagItem("gen_ai.operation.name"), Is.EqualTo("search_memory"));
         Assert.That(search.GetTagItem("unifiedmemory.search.matches"), Is.EqualTo(1));
         Assert.That(spans.Count(span => span.DisplayName == "create_memory"), Is.EqualTo(1));
+        Assert.That(
+            spans.Where(span => span.DisplayName == "embeddings recording").Select(span => span.GetTagItem("gen_ai.provider.name")),
+            Is.EqualTo(new[] { "tester", "tester" }), "the name that the space has, not that of a type");
     }
 
     [Test]
