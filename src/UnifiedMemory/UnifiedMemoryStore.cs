@@ -35,6 +35,7 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
     private readonly Embedder _embedder;
     private readonly MemoryWriter _writer;
     private readonly SharedAttempt _opening;
+    private StoreState? _digestToCompare;
 
     private UnifiedMemoryStore(
         UnifiedMemoryOptions options, IEmbeddingProvider embeddingProvider, ILoggerFactory loggerFactory, TimeProvider time)
@@ -49,7 +50,8 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
         _scopes = new Scopes(_memories, new VectorIndexTable(_database, _schema));
         _registry = new StoreRegistry(_schema);
         _migrator = new Migrator(_database, options, _schema, loggerFactory, time);
-        _embedder = new Embedder(embeddingProvider, Telemetry.Meter, loggerFactory.CreateLogger<Embedder>(), options.QueryCacheSize);
+        _embedder = new Embedder(
+            embeddingProvider, Telemetry.Meter, loggerFactory.CreateLogger<Embedder>(), options.QueryCacheSize, CompareDigestAsync);
         _writer = new MemoryWriter(_memories, _embedder);
         _opening = new SharedAttempt(CheckAsync);
     }
@@ -96,9 +98,12 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
     {
         var space = await DescribeSpaceAsync(cancellationToken).ConfigureAwait(false);
         var state = await ReadStateAsync(cancellationToken).ConfigureAwait(false);
-        var steps = SchemaSteps.All(_schema, space.Dimensions, _options.TextSearchConfiguration);
-        StoreChecks.RequireMigrated(_schema, state, steps);
+        StoreChecks.RequireMigrated(_schema, state, SchemaSteps.All(_schema, space, _options.TextSearchConfiguration));
+        StoreChecks.RequirePgvector(state);
         StoreChecks.RequireSpace(_schema, state, space);
+        StoreChecks.RequireTextConfiguration(_schema, state, _options.TextSearchConfiguration);
+        _embedder.ProviderName = space.Provider;
+        Volatile.Write(ref _digestToCompare, space.Digest is null && state.Space!.Digest is not null ? state : null);
 
         // Whoever created the extension may have been another process, after this one's first connection.
         await ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
@@ -122,6 +127,18 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
                 "open", $"The embedding provider for {_embeddingProvider.Model} failed to describe its space with {exception.GetType().Name}.",
                 isTransient: exception is HttpRequestException or IOException or TimeoutException, exception);
         }
+    }
+
+    /// <summary>
+    /// A service that was silent when the store opened told no digest; now that it embeds it can. Asked once: one that still
+    /// does not tell never will.
+    /// </summary>
+    private async ValueTask CompareDigestAsync(CancellationToken cancellationToken)
+    {
+        if (Volatile.Read(ref _digestToCompare) is not { } state)
+            return;
+        StoreChecks.RequireSpace(_schema, state, await DescribeSpaceAsync(cancellationToken).ConfigureAwait(false));
+        Volatile.Write(ref _digestToCompare, null);
     }
 
     private Task<bool> ReloadTypesAsync(CancellationToken cancellationToken) =>
