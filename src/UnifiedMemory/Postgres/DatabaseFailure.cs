@@ -27,9 +27,13 @@ internal static class DatabaseFailure
             };
         }
 
-        var message = exception is NpgsqlException { InnerException: TimeoutException } and not ConnectTimeoutException
-            ? $"the server did not answer in time. Raise {nameof(UnifiedMemoryOptions.CommandTimeout)}, or look for what blocks it."
-            : $"the server cannot be reached: {exception.Message}";
+        var message = exception switch
+        {
+            SchemaBehindException => "the server lacks what the schema needs; see the inner exception, and run MigrateAsync",
+            NpgsqlException { InnerException: TimeoutException } and not ConnectTimeoutException =>
+                $"the server did not answer in time. Raise {nameof(UnifiedMemoryOptions.CommandTimeout)}, or look for what blocks it.",
+            _ => $"the server cannot be reached: {exception.Message}",
+        };
         return new UnifiedMemoryException(operation, $"The database failed in '{operation}': {message}", transient, exception);
     }
 

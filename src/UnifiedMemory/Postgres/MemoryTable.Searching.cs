@@ -11,7 +11,7 @@ internal sealed partial class MemoryTable
     /// workers of a distributed engine, and nothing stays behind in the session.
     /// </summary>
     public Task<List<MemoryMatch>> SearchAsync(MemoryQuery query, float[] vector, CancellationToken cancellationToken) =>
-        database.RunAsync("search", async (connection, token) =>
+        database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
         {
             var parameters = Parameters(query, out var metadata)
                 .AddVector("query", vector)
