@@ -58,7 +58,8 @@ internal static class ConnectionSettings
             TargetSessionAttributes = null,
         };
 
-        // A host that swallows packets holds up each look for another one, and is tried again each HostRecheckSeconds.
+        // A host that swallows packets holds up each look for another one, and is tried again each HostRecheckSeconds. These
+        // stay at 10 s for that reason; a failure does not wait for them (ConnectionPools.LookAtHostsAgain).
         if (IsMultiHost(connection) && !connection.ShouldSerialize(nameof(connection.Timeout)))
             connection.Timeout = MultiHostTimeout;
         return connection;
