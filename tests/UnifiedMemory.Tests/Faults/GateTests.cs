@@ -99,7 +99,7 @@ public sealed class GateTests : FaultFixture
     }
 
     [Test]
-    public async Task A_thousand_searches_are_served_in_turn_and_use_the_whole_pool()
+    public async Task A_thousand_searches_use_the_whole_pool_and_no_more()
     {
         await using var store = NewStore(options => options.ApplicationName = ApplicationName);
         await store.StoreManyAsync(Enumerable.Range(0, 200).Select(i => new NewMemory($"memory {i}", MemoryType.Rag)));
@@ -113,21 +113,12 @@ public sealed class GateTests : FaultFixture
                 most = Math.Max(most, (long)(await command.ExecuteScalarAsync())!);
         });
 
-        // Texts that are cached, so that the order of the calls is that of the queue.
-        for (var i = 0; i < 10; i++)
-            await store.SearchAsync(new MemoryQuery($"memory {i}"));
-        var ended = new ConcurrentQueue<int>();
-        await Task.WhenAll(Enumerable.Range(0, 1000).Select(async i =>
-        {
-            Assert.That(await store.SearchAsync(new MemoryQuery($"memory {i % 10}")), Has.Count.EqualTo(10));
-            ended.Enqueue(i);
-        }));
+        var found = await Task.WhenAll(Enumerable.Range(0, 1000).Select(i => store.SearchAsync(new MemoryQuery($"memory {i % 200}"))));
         await stop.CancelAsync();
         await watching;
 
+        Assert.That(found, Has.All.Count.EqualTo(10));
         Assert.That(most, Is.EqualTo(20), "sessions at the same time");
-        var overtaken = ended.Select((call, place) => Math.Abs(call - place)).Max();
-        Assert.That(overtaken, Is.LessThan(200), "places by which a call was overtaken, at most: twenty at a time end in any order, and their continuations too");
     }
 
     private Database NewDatabase(int poolSize) => new(
