@@ -107,13 +107,13 @@ public sealed class PostgresStandby : IAsyncDisposable
 
     private static async Task<T> ScalarAsync<T>(string sql, string connectionString)
     {
-        await using var connection = new NpgsqlConnection(
-            new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false, ApplicationName = "test" }.ConnectionString);
-        await connection.OpenAsync();
+        var own = new NpgsqlConnectionStringBuilder(connectionString) { Pooling = false, ApplicationName = "test" };
         while (true)
         {
             try
             {
+                await using var connection = new NpgsqlConnection(own.ConnectionString);
+                await connection.OpenAsync();
                 await using var command = new NpgsqlCommand(sql, connection);
                 return (T)(await command.ExecuteScalarAsync())!;
             }
