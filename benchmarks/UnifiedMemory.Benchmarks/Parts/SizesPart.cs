@@ -31,7 +31,7 @@ internal static class SizesPart
         report.Line("### Search against rows, no filter, p50");
         report.Table(["rows", "library", "raw", "EF Core"], rows);
         report.Line("");
-        report.Plot("rows.svg", new Plot("Latency against rows", "rows", "p50, ms", linearUp: true)
+        report.Plot("rows.svg", new Plot("Latency against rows", "rows", "p50, ms")
             .Line("library", lines[ComparedSides.LibraryIndex]).Line("raw", lines[ComparedSides.RawIndex]).Line("EF Core", lines[ComparedSides.EfIndex]));
     }
 }

@@ -8,13 +8,19 @@ namespace UnifiedMemory.Benchmarks.Reporting;
 /// <summary>Lines over one axis, as an SVG that needs no font or library of the machine.</summary>
 internal sealed class Plot(string title, string across, string up, bool linearUp = false)
 {
+    private const int Width = 720;
+    private const int Height = 440;
+
     private readonly PlotModel _model = new()
     {
         Title = title,
+
+        // The exporter knows the widths of this one; viewers put a similar one in its place.
+        DefaultFont = "Arial",
         TitleFontSize = 14,
         Background = OxyColors.White,
         DefaultColors = [OxyColor.Parse("#0072B2"), OxyColor.Parse("#E69F00"), OxyColor.Parse("#009E73"), OxyColor.Parse("#CC79A7")],
-        Legends = { new Legend { LegendPosition = LegendPosition.BottomRight, LegendPlacement = LegendPlacement.Inside } },
+        Legends = { new Legend { LegendPosition = LegendPosition.RightTop, LegendPlacement = LegendPlacement.Outside } },
         Axes =
         {
             new LogarithmicAxis { Position = AxisPosition.Bottom, Title = across, MajorGridlineStyle = LineStyle.Dot, MaximumPadding = 0.02 },
@@ -37,6 +43,13 @@ internal sealed class Plot(string title, string across, string up, bool linearUp
     public void Save(string path)
     {
         using var file = File.Create(path);
-        new SvgExporter { Width = 720, Height = 440 }.Export(_model, file);
+        new SvgExporter { Width = Width, Height = Height, UseVerticalTextAlignmentWorkaround = true, TextMeasurer = new Pixels() }.Export(_model, file);
+    }
+
+    /// <summary>The exporter's own measure takes the size of a font for points; in an SVG it is pixels.</summary>
+    private sealed class Pixels() : PdfRenderContext(Width, Height, OxyColors.White)
+    {
+        public override OxySize MeasureText(string text, string fontFamily, double fontSize, double fontWeight) =>
+            base.MeasureText(text, fontFamily, fontSize * 96 / 72, fontWeight);
     }
 }
