@@ -17,6 +17,7 @@ internal sealed class Plot(string title, string across, string up, bool linearUp
 
         // The exporter knows the widths of this one; viewers put a similar one in its place.
         DefaultFont = "Arial",
+        Padding = new OxyThickness(8, 8, 32, 8),
         TitleFontSize = 14,
         Background = OxyColors.White,
         DefaultColors = [OxyColor.Parse("#0072B2"), OxyColor.Parse("#E69F00"), OxyColor.Parse("#009E73"), OxyColor.Parse("#CC79A7")],
