@@ -74,6 +74,11 @@ internal sealed class Database : IAsyncDisposable, IDisposable
         {
             throw new ObjectDisposedException(nameof(UnifiedMemoryStore));
         }
+        catch (OperationCanceledException exception) when (cancellationToken.IsCancellationRequested)
+        {
+            // The token inside is the linked one, by which the caller would not know his own cancellation.
+            throw new OperationCanceledException(exception.Message, exception, cancellationToken);
+        }
         catch (Exception exception) when (exception is NpgsqlException or SocketException or IOException)
         {
             cancellationToken.ThrowIfCancellationRequested();
