@@ -17,7 +17,8 @@ usage: ./build.sh <command>
   quickstart [args]     run samples/Quickstart on a real PostgreSQL
   test [--filter WORD]  run all tests, or those whose full name contains WORD
   check                 build, formatting, packages, a project that uses them, and samples
-  bench [args]          run the benchmarks with these arguments
+  bench [--quick] [--rows N] [--json FILE] [--output DIR] [part ...]
+                        compare the library with raw Npgsql and EF Core; see benchmarks/README.md
   quality [--data DIR] [--json FILE]
                         how well searches find what answers real questions; the data is in DIR, else where the environment
                         variable UNIFIED_MEMORY_DATA says, else in ../shared/data

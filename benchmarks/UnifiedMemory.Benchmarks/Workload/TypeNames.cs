@@ -1,7 +1,7 @@
-namespace UnifiedMemory.Benchmarks.Raw;
+namespace UnifiedMemory.Benchmarks.Workload;
 
 /// <summary>What the memory types are called in the database.</summary>
-internal static class RawTypes
+internal static class TypeNames
 {
     public static string NameOf(MemoryType type) => type switch
     {
