@@ -17,7 +17,11 @@ usage: ./build.sh <command>
   quickstart [args]     run samples/Quickstart on a real PostgreSQL
   test [--filter WORD]  run all tests, or those whose full name contains WORD
   check                 build, formatting, packages, a project that uses them, and samples
-  bench [args]          run the benchmarks with these arguments
+  bench [--quick] [--rows N] [--json FILE] [--output DIR] [part ...]
+                        compare the library with raw Npgsql and EF Core; see benchmarks/README.md
+  quality [--data DIR] [--json FILE]
+                        how well searches find what answers real questions; the data is in DIR, else where the environment
+                        variable UNIFIED_MEMORY_DATA says, else in ../shared/data
   pack                  packages into artifacts/packages
   help                  this text
 
@@ -72,16 +76,24 @@ need_dotnet() {
 
 readonly bookworm_packages="postgresql-15 postgresql-server-dev-15 build-essential dpkg-dev"
 
-# The directory of vector.control for one directory of binaries, as LocalPostgres looks for it.
+# Whether a version of pgvector is one that a store accepts: 0.8.0 or newer. Ubuntu 24.04, for example, packages 0.6.0.
+is_usable_pgvector() {
+    local major minor
+    IFS=. read -r major minor _ <<<"$1"
+    [[ $major.$minor =~ ^[0-9]+\.[0-9]+$ ]] && { [ "$major" -gt 0 ] || [ "$minor" -ge 8 ]; }
+}
+
+# Whether one directory of binaries has pgvector, looked for and judged as LocalPostgres does.
 has_pgvector() {
-    local bin=$1 share
+    local bin=$1 share control
     [ -x "$bin/initdb" ] && [ -x "$bin/postgres" ] || return 1
-    if share=$("$bin/pg_config" --sharedir 2>/dev/null) && [ -f "$share/extension/vector.control" ]; then
-        return
-    fi
     local version=${bin%/bin}
-    for share in "/usr/share/postgresql/${version##*/}" "$bin/../share" "$bin/../share/postgresql" /usr/share/pgsql; do
-        [ ! -f "$share/extension/vector.control" ] || return 0
+    for share in "$("$bin/pg_config" --sharedir 2>/dev/null)" \
+        "/usr/share/postgresql/${version##*/}" "$bin/../share" "$bin/../share/postgresql" /usr/share/pgsql; do
+        control=$share/extension/vector.control
+        [ -f "$control" ] || continue
+        is_usable_pgvector "$(sed -n -E "s/^ *default_version *= *'([^']+)'.*/\1/p" "$control")"
+        return
     done
     return 1
 }
@@ -121,15 +133,16 @@ install_server() {
     install_packages --no-upgrade "$@"
 }
 
-# Prints the number of the PostgreSQL for which apt has a packaged pgvector: an installed one first, else the newest.
+# Prints the number of the PostgreSQL for which apt has a usable pgvector: an installed one first, else the newest.
 packaged_postgres() {
-    local known number
-    known=$(apt-cache search --names-only '^postgresql-[0-9]+-pgvector$' |
-        sed -n -E 's/^postgresql-([0-9]+)-pgvector .*/\1/p' | sort -rn)
-    for number in $known; do
+    local number newest=""
+    for number in $(apt-cache search --names-only '^postgresql-[0-9]+-pgvector$' |
+        sed -n -E 's/^postgresql-([0-9]+)-pgvector .*/\1/p' | sort -rn); do
+        is_usable_pgvector "$(apt-cache policy "postgresql-$number-pgvector" | sed -n -E 's/^ *Candidate: *//p')" || continue
         [ ! -x "/usr/lib/postgresql/$number/bin/postgres" ] || { echo "$number" && return; }
+        newest=${newest:-$number}
     done
-    echo "$known" | head -n 1
+    echo "$newest"
 }
 
 # Prints the machine's own source of Debian 12 packages as a source of Debian 13's sources: same mirror, same key. The first
@@ -198,8 +211,8 @@ explain_postgres() {
             say "  sudo ./build.sh test                                    # installs PostgreSQL 15 and builds pgvector for it" ;;
         *debian* | *ubuntu*)
             say "  sudo apt-get install postgresql-17 postgresql-17-pgvector       # Debian 13" \
-                "  sudo apt-get install postgresql-16 postgresql-16-pgvector       # Ubuntu 24.04" \
-                "  (older releases: the PostgreSQL project's repository, https://wiki.postgresql.org/wiki/Apt)" ;;
+                "  (Ubuntu 24.04, whose pgvector is too old, and older releases: the same packages from the PostgreSQL project's" \
+                "  repository, https://wiki.postgresql.org/wiki/Apt)" ;;
         *fedora* | *rhel*) say "  sudo dnf install postgresql-server pgvector" ;;
         *) say "  your system's packages of PostgreSQL 15 or newer and of pgvector 0.8 or newer" ;;
     esac
@@ -237,7 +250,7 @@ ensure_postgres() {
     elif ! can_be_root; then
         explain_postgres "you are neither root nor able to use sudo without a password"
     else
-        explain_postgres "apt knows no package postgresql-<n>-pgvector"
+        explain_postgres "apt knows no package postgresql-<n>-pgvector of version 0.8 or newer"
     fi
 }
 
@@ -356,6 +369,12 @@ case $command in
         need_dotnet
         ensure_postgres
         exec dotnet run --project benchmarks/UnifiedMemory.Benchmarks --configuration Release -- "$@"
+        ;;
+    quality)
+        need_dotnet
+        ensure_postgres
+        step "dotnet build" dotnet build benchmarks/UnifiedMemory.Quality --configuration Release --nologo
+        exec dotnet run --project benchmarks/UnifiedMemory.Quality --configuration Release --no-build -- "$@"
         ;;
     pack)
         need_dotnet

@@ -21,7 +21,7 @@ internal sealed class BenchmarkServer : IAsyncDisposable
     public static async Task<BenchmarkServer> StartAsync()
     {
         var options = new LocalPostgresOptions();
-        options.Settings["shared_buffers"] = "1GB";
+        options.Settings["shared_buffers"] = "2GB";
         options.Settings["maintenance_work_mem"] = "1GB";
         options.Settings["max_wal_size"] = "4GB";
         _server = await LocalPostgres.StartAsync(options);

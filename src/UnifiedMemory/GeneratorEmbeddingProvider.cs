@@ -80,10 +80,7 @@ public sealed class GeneratorEmbeddingProvider : IEmbeddingProvider
         catch (Exception error) when (
             error is not (UnifiedMemoryException or ArgumentException) && !cancellationToken.IsCancellationRequested)
         {
-            // The message stays inside: services repeat parts of the request in it.
-            throw new UnifiedMemoryException(
-                "embed", $"{_provider} failed to embed {texts.Count} texts with {Model}: {error.GetType().Name}.",
-                IsTransient(error), error);
+            throw ForeignFailure.Of($"{_provider} failed to embed {texts.Count} texts with {Model}", error);
         }
     }
 
@@ -94,11 +91,4 @@ public sealed class GeneratorEmbeddingProvider : IEmbeddingProvider
             DocumentPrefix = _documentPrefix,
             QueryPrefix = _queryPrefix,
         });
-
-    private static bool IsTransient(Exception error) => error switch
-    {
-        HttpRequestException { StatusCode: { } status } => (int)status is 408 or 429 or >= 500,
-        HttpRequestException or IOException or TimeoutException or OperationCanceledException => true,
-        _ => false,
-    };
 }

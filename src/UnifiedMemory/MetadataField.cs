@@ -23,7 +23,7 @@ public sealed class MetadataField
 
     /// <summary>The field is there and equals the value: same JSON type, same value; 1 equals 1.0.</summary>
     /// <param name="value">A string, number, boolean, array, object, or <c>null</c> for JSON null.</param>
-    public MetadataFilter EqualTo(JsonNode? value) => new Equality(_path, MetadataJson.Serialize(value, nameof(value), _path.Length));
+    public MetadataFilter EqualTo(JsonNode? value) => new Equality(_path, MetadataJson.Serialize(value, nameof(value)));
 
     /// <summary>The field is there and equals one of the values.</summary>
     /// <param name="values">At most 1,000.</param>
@@ -66,8 +66,16 @@ public sealed class MetadataField
     /// <summary>The field is a date or time at or before this one, in the form that <see cref="GreaterThan(DateTimeOffset)"/> tells.</summary>
     public MetadataFilter AtMost(DateTimeOffset value) => new TimeComparison(_path, "<=", value);
 
-    private sealed class Equality(string[] path, string json) : MetadataFilter(1)
+    private sealed class Equality(string[] path, string json) : MetadataFilter
     {
+        // Containment is what the GIN index answers; it alone would also accept a larger array or object.
+        private readonly string _containing = MetadataJson.Serialize(
+            path.Reverse().Aggregate(JsonNode.Parse(json), (inner, name) => new JsonObject { [name] = inner }), "value in its path");
+
+        internal override bool IsIndexed => !PicksElement;
+
+        private bool PicksElement => path.Any(name => int.TryParse(name, CultureInfo.InvariantCulture, out _));
+
         internal override string ToSql(SqlParameters parameters)
         {
             var names = parameters.AddNext(NpgsqlDbType.Array | NpgsqlDbType.Text, path);
@@ -75,17 +83,14 @@ public sealed class MetadataField
             var equal = $"COALESCE(metadata #> {names} = {value}, false)";
 
             // A number may pick an array element, which containment cannot say.
-            if (path.Any(name => int.TryParse(name, CultureInfo.InvariantCulture, out _)))
+            if (PicksElement)
                 return equal;
 
-            // Containment is what the GIN index answers; it alone would also accept a larger array or object.
-            var containing = path.Reverse().Aggregate(JsonNode.Parse(json), (inner, name) => new JsonObject { [name] = inner });
-            var document = parameters.AddNext(NpgsqlDbType.Jsonb, containing!.ToJsonString(MetadataJson.Options));
-            return $"(metadata @> {document} AND {equal})";
+            return $"(metadata @> {parameters.AddNext(NpgsqlDbType.Jsonb, _containing)} AND {equal})";
         }
     }
 
-    private sealed class Membership(string[] path, string[] values) : MetadataFilter(1)
+    private sealed class Membership(string[] path, string[] values) : MetadataFilter
     {
         internal override string ToSql(SqlParameters parameters)
         {
@@ -95,7 +100,7 @@ public sealed class MetadataField
         }
     }
 
-    private sealed class Existence(string[] path) : MetadataFilter(1)
+    private sealed class Existence(string[] path) : MetadataFilter
     {
         internal override string ToSql(SqlParameters parameters) =>
             $"((metadata #> {parameters.AddNext(NpgsqlDbType.Array | NpgsqlDbType.Text, path)}) IS NOT NULL)";
@@ -108,7 +113,6 @@ public sealed class MetadataField
         private readonly double _value;
 
         public NumberComparison(string[] path, string @operator, double value)
-            : base(1)
         {
             if (!double.IsFinite(value))
                 throw new ArgumentOutOfRangeException(nameof(value), value, "Metadata is compared with a finite number: JSON has no other.");
@@ -130,7 +134,7 @@ public sealed class MetadataField
         }
     }
 
-    private sealed class TimeComparison(string[] path, string @operator, DateTimeOffset value) : MetadataFilter(1)
+    private sealed class TimeComparison(string[] path, string @operator, DateTimeOffset value) : MetadataFilter
     {
         // Each part stays in its range. The day is added as an interval, so that the 31st of February is some day in
         // March instead of an error: PostgreSQL before 16 has no cast that answers whether it would fail. Not \d, which in

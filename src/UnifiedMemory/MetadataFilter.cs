@@ -12,14 +12,26 @@ public abstract class MetadataFilter
     /// <summary>The deepest nesting of <c>&amp;</c>, <c>|</c> and <c>!</c>.</summary>
     internal const int MaxDepth = 64;
 
-    private protected MetadataFilter(int depth)
+    /// <summary>The most conditions on fields: a statement takes 65,535 parameters, and long before that its planning takes seconds.</summary>
+    internal const int MaxConditions = 1000;
+
+    private protected MetadataFilter(int depth = 1, int conditions = 1)
     {
         if (depth > MaxDepth)
             throw new ArgumentException($"A metadata filter may nest {MaxDepth} levels deep; this one nests deeper. Use All or Any for long lists.");
+        if (conditions > MaxConditions)
+        {
+            throw new ArgumentException(
+                $"A metadata filter may have {MaxConditions:N0} conditions; this one has {conditions:N0}. Use In for many values of one field.");
+        }
+
         Depth = depth;
+        Conditions = conditions;
     }
 
     internal int Depth { get; }
+
+    internal int Conditions { get; }
 
     /// <summary>Names a field of the metadata object.</summary>
     /// <param name="path">
@@ -30,16 +42,16 @@ public abstract class MetadataFilter
     public static MetadataField Field(params string[] path) => new(path);
 
     /// <summary>Fulfilled when all of the conditions are, and when there are none.</summary>
-    /// <param name="filters">The conditions.</param>
-    public static MetadataFilter All(params MetadataFilter[] filters) => new Combination("AND", filters);
+    /// <param name="filters">The conditions; at most 1,000 in the whole filter.</param>
+    public static MetadataFilter All(params MetadataFilter[] filters) => new Combination("AND", RequireEach(filters));
 
     /// <summary>Fulfilled when at least one of the conditions is; never when there are none.</summary>
-    /// <param name="filters">The conditions.</param>
-    public static MetadataFilter Any(params MetadataFilter[] filters) => new Combination("OR", filters);
+    /// <param name="filters">The conditions; at most 1,000 in the whole filter.</param>
+    public static MetadataFilter Any(params MetadataFilter[] filters) => new Combination("OR", RequireEach(filters));
 
     /// <summary>Fulfilled when the condition is not.</summary>
     /// <param name="filter">The condition.</param>
-    public static MetadataFilter Not(MetadataFilter filter) => new Negation(filter);
+    public static MetadataFilter Not(MetadataFilter filter) => new Negation(filter ?? throw new ArgumentNullException(nameof(filter)));
 
     /// <summary>Both conditions.</summary>
     public static MetadataFilter operator &(MetadataFilter left, MetadataFilter right) => All(left, right);
@@ -62,15 +74,31 @@ public abstract class MetadataFilter
     /// <summary>A boolean SQL expression that is never NULL, with its values as parameters.</summary>
     internal abstract string ToSql(SqlParameters parameters);
 
-    private sealed class Combination(string @operator, MetadataFilter[] filters)
-        : MetadataFilter(1 + filters.Select(filter => filter.Depth).DefaultIfEmpty().Max())
+    /// <summary>Whether the GIN index on the metadata finds the memories that fulfil it.</summary>
+    internal virtual bool IsIndexed => false;
+
+    /// <summary>A copy, so that the caller's array can change.</summary>
+    private static MetadataFilter[] RequireEach(MetadataFilter[] filters)
     {
+        ArgumentNullException.ThrowIfNull(filters);
+        foreach (var filter in filters)
+            ArgumentNullException.ThrowIfNull(filter, nameof(filters));
+        return [.. filters];
+    }
+
+    private sealed class Combination(string @operator, MetadataFilter[] filters)
+        : MetadataFilter(1 + filters.Select(filter => filter.Depth).DefaultIfEmpty().Max(), filters.Sum(filter => filter.Conditions))
+    {
+        internal override bool IsIndexed => @operator == "AND"
+            ? filters.Any(filter => filter.IsIndexed)
+            : filters.Length > 0 && filters.All(filter => filter.IsIndexed);
+
         internal override string ToSql(SqlParameters parameters) => filters.Length == 0
             ? @operator == "AND" ? "true" : "false"
             : "(" + string.Join($" {@operator} ", filters.Select(filter => filter.ToSql(parameters))) + ")";
     }
 
-    private sealed class Negation(MetadataFilter filter) : MetadataFilter(filter.Depth + 1)
+    private sealed class Negation(MetadataFilter filter) : MetadataFilter(filter.Depth + 1, filter.Conditions)
     {
         internal override string ToSql(SqlParameters parameters) => $"NOT {filter.ToSql(parameters)}";
     }

@@ -23,18 +23,25 @@ public sealed partial class UnifiedMemoryStore
     /// </exception>
     public Task<IndexReport> MaintainIndexesAsync(
         IProgress<IndexProgress>? progress = null, CancellationToken cancellationToken = default) =>
-        Operation.RunAsync("maintain_indexes", async _ =>
-        {
-            await OpenAsync(cancellationToken).ConfigureAwait(false);
-            return await _indexes.MaintainAsync(progress, cancellationToken).ConfigureAwait(false);
-        });
+        MaintainAsync(() => _indexes.MaintainAsync(progress, cancellationToken), cancellationToken);
 
     /// <summary>The same for a host, which leaves it to whoever is at it already.</summary>
     /// <returns><c>null</c> when another process is.</returns>
     internal Task<IndexReport?> TryMaintainIndexesAsync(CancellationToken cancellationToken) =>
+        MaintainAsync(() => _indexes.TryMaintainAsync(cancellationToken), cancellationToken);
+
+    private Task<TReport> MaintainAsync<TReport>(Func<Task<TReport>> maintain, CancellationToken cancellationToken) =>
         Operation.RunAsync("maintain_indexes", async _ =>
         {
             await OpenAsync(cancellationToken).ConfigureAwait(false);
-            return await _indexes.TryMaintainAsync(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                return await maintain().ConfigureAwait(false);
+            }
+            finally
+            {
+                // Searches of this store use what was built from now on; those of other hosts within half a minute.
+                _scopes.Forget();
+            }
         });
 }

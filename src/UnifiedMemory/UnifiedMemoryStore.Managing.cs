@@ -121,7 +121,7 @@ public sealed partial class UnifiedMemoryStore
                 purged += batch;
                 StoreMetrics.Purged.Add(batch);
             }
-            while (batch == PurgeBatchSize);
+            while (batch >= PurgeBatchSize); // more, with what an attempt deleted whose answer got lost
 
             if (purged > 0)
                 Log.Purged(_logger, purged);

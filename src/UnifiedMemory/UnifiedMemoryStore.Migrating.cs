@@ -23,7 +23,7 @@ public sealed partial class UnifiedMemoryStore
             var state = await _migrator.MigrateAsync(space, cancellationToken).ConfigureAwait(false);
 
             // Connections opened before the extension was created do not know the type.
-            await ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
+            await _database.ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
             return Status(state);
         });
 
@@ -34,7 +34,7 @@ public sealed partial class UnifiedMemoryStore
     public Task<MigrationStatus> MigrateDownAsync(long version, CancellationToken cancellationToken = default) =>
         Operation.RunAsync("migrate", async _ =>
         {
-            var state = await _migrator.MigrateDownAsync(version, _embeddingProvider.Dimensions, cancellationToken).ConfigureAwait(false);
+            var state = await _migrator.MigrateDownAsync(version, ConfiguredSpace, cancellationToken).ConfigureAwait(false);
             _opening.Reset();
             return Status(state);
         });
@@ -45,6 +45,9 @@ public sealed partial class UnifiedMemoryStore
         Operation.RunAsync("migration_status", async _ =>
             Status(await ReadStateAsync(cancellationToken).ConfigureAwait(false)));
 
+    /// <summary>Without asking the service, which the way down and the numbers of the steps do not need.</summary>
+    private EmbeddingSpace ConfiguredSpace => new("", _embeddingProvider.Model, _embeddingProvider.Dimensions);
+
     private MigrationStatus Status(StoreState state) =>
-        new(state.Applied, StoreChecks.Pending(state, SchemaSteps.All(_schema, _embeddingProvider.Dimensions, _options.TextSearchConfiguration)));
+        new(state.Applied, StoreChecks.Pending(state, SchemaSteps.All(_schema, ConfiguredSpace, _options.TextSearchConfiguration)));
 }

@@ -1,13 +1,18 @@
 using UnifiedMemory.Input;
 using UnifiedMemory.Monitoring;
+using UnifiedMemory.Searching;
 
 namespace UnifiedMemory;
 
 public sealed partial class UnifiedMemoryStore
 {
+    /// <summary>Candidates of each half of a hybrid search at most, or twice the limit. 200 changed nothing among the best ten.</summary>
+    private const int Candidates = 100;
+
     /// <summary>
-    /// Finds the memories that are most similar to the text, best first: <see cref="MemoryQuery.Limit"/> of them whenever that
-    /// many fulfil the filter. The query is embedded, unless its vector is cached, and one round trip asks the database.
+    /// Finds the best memories for the text, best first: <see cref="MemoryQuery.Limit"/> of them whenever that many fulfil the
+    /// filter. One round trip asks the database. Before it the query is embedded, unless its vector is cached, and beside that a filter
+    /// that was not used for half a minute is estimated.
     /// </summary>
     /// <param name="query">What is looked for, and where.</param>
     /// <param name="cancellationToken">Ends the call, and the statement on the server.</param>
@@ -18,13 +23,45 @@ public sealed partial class UnifiedMemoryStore
     {
         ArgumentNullException.ThrowIfNull(query);
         MemoryRules.RequireQuery(query, _options.MaxContentBytes);
-        return Operation.RunAsync<IReadOnlyList<MemoryMatch>>("search", async operation =>
+        return Operation.RunAsync("search", async operation =>
         {
             await OpenAsync(cancellationToken).ConfigureAwait(false);
-            var vector = await _embedder.EmbedAsync(query.Text, EmbeddingPurpose.Query, cancellationToken).ConfigureAwait(false);
-            var matches = await _memories.SearchAsync(query, vector, cancellationToken).ConfigureAwait(false);
+            var scope = _scopes.GetStatisticsAsync(query, cancellationToken);
+            var vector = query.Mode == SearchMode.Text
+                ? null
+                : await _embedder.EmbedAsync(query.Text, EmbeddingPurpose.Query, cancellationToken).ConfigureAwait(false);
+            var matches = await FindAsync(query, vector, await scope.ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
             operation.Set("unifiedmemory.search.matches", matches.Count);
             return matches;
         });
     }
+
+    private async Task<IReadOnlyList<MemoryMatch>> FindAsync(
+        MemoryQuery query, float[]? vector, ScopeStatistics scope, CancellationToken cancellationToken)
+    {
+        var candidates = Math.Max(2 * query.Limit, Candidates);
+        var plan = query.Exact || vector is null
+            ? SearchPlan.Exact
+            : SearchPlanner.Choose(
+                IsNearestOnly(query) ? query.Limit : candidates / 2, query.Types is [var type] ? type : null, scope, await _scopes.GetIndexesAsync(cancellationToken).ConfigureAwait(false));
+        var (matches, nearest) = await AskAsync(plan).ConfigureAwait(false);
+        if (plan.Index is not null && nearest < query.Limit)
+        {
+            // Of the index's nearest too few pass the filter, or there are no more.
+            scope.FoundTooFew();
+            (matches, _) = await AskAsync(SearchPlan.Exact).ConfigureAwait(false);
+        }
+
+        return matches;
+
+        Task<(List<MemoryMatch> Matches, int Nearest)> AskAsync(SearchPlan with) => IsNearestOnly(query)
+            ? _memories.FindNearestAsync(query, vector!, with, cancellationToken)
+            : _memories.RankAsync(query, vector, with, scope, candidates, cancellationToken);
+    }
+
+    /// <summary>Whether similarity alone decides.</summary>
+    private static bool IsNearestOnly(MemoryQuery query) => query is
+    {
+        Mode: SearchMode.Vector, Neighbours: 0, IncludeNeighbours: false, TimeWeight: 0, RecencyHalfLife: null, ImportanceWeight: 0, Diversity: 0
+    };
 }

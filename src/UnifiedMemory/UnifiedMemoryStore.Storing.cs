@@ -26,7 +26,7 @@ public sealed partial class UnifiedMemoryStore
     /// <exception cref="UnifiedMemoryException">The database or the embedding service failed.</exception>
     public Task<StoredMemory> StoreAsync(NewMemory memory, CancellationToken cancellationToken = default)
     {
-        var prepared = PreparedMemory.From(memory, _options.MaxContentBytes, _time.GetUtcNow());
+        var prepared = PreparedMemory.From(ReceivedMemory.Receive(memory, _time), _options.MaxContentBytes);
         return Operation.RunAsync("store", async operation =>
         {
             await OpenAsync(cancellationToken).ConfigureAwait(false);
@@ -79,7 +79,7 @@ public sealed partial class UnifiedMemoryStore
         });
     }
 
-    private async Task<StoredMemory[]> StoreBatchAsync(IReadOnlyList<NewMemory> memories, CancellationToken cancellationToken)
+    private async Task<StoredMemory[]> StoreBatchAsync(IReadOnlyList<ReceivedMemory> memories, CancellationToken cancellationToken)
     {
         var results = new StoredMemory[memories.Count];
         var valid = new List<(int Index, PreparedMemory Memory)>(memories.Count);
@@ -87,7 +87,7 @@ public sealed partial class UnifiedMemoryStore
         {
             try
             {
-                valid.Add((i, PreparedMemory.From(memories[i], _options.MaxContentBytes, _time.GetUtcNow())));
+                valid.Add((i, PreparedMemory.From(memories[i], _options.MaxContentBytes)));
             }
             catch (ArgumentException exception)
             {
@@ -101,20 +101,21 @@ public sealed partial class UnifiedMemoryStore
         return results;
     }
 
-    private async IAsyncEnumerable<(int Number, IReadOnlyList<NewMemory> Memories)> BatchesOf(
+    /// <summary>Batches in the order given. Ids are made here, as batches are under way side by side afterwards.</summary>
+    private async IAsyncEnumerable<(int Number, IReadOnlyList<ReceivedMemory> Memories)> BatchesOf(
         IAsyncEnumerable<NewMemory> memories, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var number = 0;
         var characters = 0L;
-        var batch = new List<NewMemory>(_options.StoreBatchSize);
+        var batch = new List<ReceivedMemory>(_options.StoreBatchSize);
         await foreach (var memory in memories.WithCancellation(cancellationToken).ConfigureAwait(false))
         {
-            batch.Add(memory);
+            batch.Add(ReceivedMemory.Receive(memory, _time));
             characters += memory?.Content?.Length ?? 0;
             if (batch.Count < _options.StoreBatchSize && characters < MaxBatchCharacters)
                 continue;
             yield return (number++, batch);
-            batch = new List<NewMemory>(_options.StoreBatchSize);
+            batch = new List<ReceivedMemory>(_options.StoreBatchSize);
             characters = 0;
         }
 

@@ -7,6 +7,7 @@ using UnifiedMemory.Indexing;
 using UnifiedMemory.Migrations;
 using UnifiedMemory.Monitoring;
 using UnifiedMemory.Postgres;
+using UnifiedMemory.Searching;
 using UnifiedMemory.Storing;
 
 namespace UnifiedMemory;
@@ -28,12 +29,14 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
     private readonly StoreSchema _schema;
     private readonly Database _database;
     private readonly MemoryTable _memories;
+    private readonly Scopes _scopes;
     private readonly StoreRegistry _registry;
     private readonly Migrator _migrator;
     private readonly IndexMaintenance _indexes;
     private readonly Embedder _embedder;
     private readonly MemoryWriter _writer;
     private readonly SharedAttempt _opening;
+    private StoreState? _digestToCompare;
 
     private UnifiedMemoryStore(
         UnifiedMemoryOptions options, IEmbeddingProvider embeddingProvider, ILoggerFactory loggerFactory, TimeProvider time)
@@ -44,13 +47,15 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
         _logger = loggerFactory.CreateLogger<UnifiedMemoryStore>();
         _schema = new StoreSchema(options.SchemaPrefix);
         _database = new Database(options, loggerFactory, time);
-        _memories = new MemoryTable(_database, _schema, options);
+        _memories = new MemoryTable(_database, _schema, embeddingProvider.Dimensions);
+        _scopes = new Scopes(_memories, new VectorIndexTable(_database, _schema));
         _registry = new StoreRegistry(_schema);
         _migrator = new Migrator(_database, options, _schema, loggerFactory, time);
         _indexes = new IndexMaintenance(
             _database, options, _schema, new VectorIndexTable(_database, _schema), embeddingProvider.Dimensions,
             loggerFactory.CreateLogger<IndexMaintenance>(), time);
-        _embedder = new Embedder(embeddingProvider, Telemetry.Meter, loggerFactory.CreateLogger<Embedder>(), options.QueryCacheSize);
+        _embedder = new Embedder(
+            embeddingProvider, Telemetry.Meter, loggerFactory.CreateLogger<Embedder>(), options.QueryCacheSize, CompareDigestAsync);
         _writer = new MemoryWriter(_memories, _embedder);
         _opening = new SharedAttempt(CheckAsync);
     }
@@ -97,12 +102,15 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
     {
         var space = await DescribeSpaceAsync(cancellationToken).ConfigureAwait(false);
         var state = await ReadStateAsync(cancellationToken).ConfigureAwait(false);
-        var steps = SchemaSteps.All(_schema, space.Dimensions, _options.TextSearchConfiguration);
-        StoreChecks.RequireMigrated(_schema, state, steps);
+        StoreChecks.RequireMigrated(_schema, state, SchemaSteps.All(_schema, space, _options.TextSearchConfiguration));
+        StoreChecks.RequirePgvector(state);
         StoreChecks.RequireSpace(_schema, state, space);
+        StoreChecks.RequireTextConfiguration(_schema, state, _options.TextSearchConfiguration);
+        _embedder.ProviderName = space.Provider;
+        Volatile.Write(ref _digestToCompare, space.Digest is null && state.Space!.Digest is not null ? state : null);
 
         // Whoever created the extension may have been another process, after this one's first connection.
-        await ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
+        await _database.ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
         if (_options.MaxPoolSize > state.MaxConnections - state.ReservedConnections)
             Log.PoolTooLarge(_logger, _options.MaxPoolSize, state.MaxConnections, state.ReservedConnections);
         if (state.PgvectorVersion is { } version && version < new Version(0, 8, 4))
@@ -127,12 +135,17 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
         }
     }
 
-    private Task<bool> ReloadTypesAsync(CancellationToken cancellationToken) =>
-        _database.RunAsync("open", async (connection, token) =>
-        {
-            await connection.ReloadTypesAsync(token).ConfigureAwait(false);
-            return true;
-        }, cancellationToken);
+    /// <summary>
+    /// A service that was silent when the store opened told no digest; now that it embeds it can. Asked once: one that still
+    /// does not tell never will.
+    /// </summary>
+    private async ValueTask CompareDigestAsync(CancellationToken cancellationToken)
+    {
+        if (Volatile.Read(ref _digestToCompare) is not { } state)
+            return;
+        StoreChecks.RequireSpace(_schema, state, await DescribeSpaceAsync(cancellationToken).ConfigureAwait(false));
+        Volatile.Write(ref _digestToCompare, null);
+    }
 
     private Task<StoreState> ReadStateAsync(CancellationToken cancellationToken) =>
         _database.RunAsync("open", _registry.ReadAsync, cancellationToken);

@@ -23,6 +23,12 @@ public sealed class RecordingEmbeddingProvider(int dimensions = 8, string model 
     /// <summary>Called before each batch is embedded; may throw or wait.</summary>
     public Func<IReadOnlyList<string>, CancellationToken, Task> OnEmbed { get; set; } = (_, _) => Task.CompletedTask;
 
+    /// <summary>What it says of its space.</summary>
+    public Func<EmbeddingSpace, EmbeddingSpace> OnDescribe { get; set; } = space => space;
+
+    public ValueTask<EmbeddingSpace> DescribeAsync(CancellationToken cancellationToken = default) =>
+        ValueTask.FromResult(OnDescribe(new EmbeddingSpace(nameof(RecordingEmbeddingProvider), model, dimensions)));
+
     public async Task<IReadOnlyList<float[]>> EmbedAsync(
         IReadOnlyList<string> texts, EmbeddingPurpose purpose, CancellationToken cancellationToken = default)
     {

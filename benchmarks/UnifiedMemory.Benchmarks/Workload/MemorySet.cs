@@ -5,11 +5,19 @@ namespace UnifiedMemory.Benchmarks.Workload;
 
 /// <summary>
 /// Memories as an agent platform has them: 200 to 1,000 characters, metadata with four members, tags. 5 % are insights, 1 % carry
-/// the tag <c>rare</c>, 10 % the tag <c>weekly</c>, and 0.2 % lie in the namespace <c>small</c>.
+/// the tag <c>rare</c>, 1 % lie in the namespace <c>small</c>, and the number <c>score</c> in the metadata is spread evenly over
+/// 0 to 1, so that a range takes as many as it is wide. None of it depends on the vector.
 /// </summary>
 internal static class MemorySet
 {
     public const string SmallNamespace = "small";
+    public const string SmallTag = "rare";
+    public const MemoryType SmallType = MemoryType.Insight;
+    public const double RangeFrom = 0.4;
+    public const double RangeTo = 0.5;
+
+    /// <summary>Its multiples, without their whole part, are spread evenly whatever the step: it is the golden ratio.</summary>
+    private const double Golden = 0.6180339887498949;
 
     private static readonly string[] Words =
         "the store keeps each decision with its reason and source so that an agent finds what was agreed before it plans work on code".Split(' ');
@@ -20,14 +28,14 @@ internal static class MemorySet
         var random = new Random(index);
         return new NewMemory(Text(label, index, random), TypeOf(index))
         {
-            Namespace = index % 500 == 17 ? SmallNamespace : MemoryFilter.DefaultNamespace,
+            Namespace = index % 100 == 17 ? SmallNamespace : MemoryFilter.DefaultNamespace,
             Kind = "decision",
             Metadata = new JsonObject
             {
                 ["project"] = $"project-{index % 40}",
                 ["file"] = $"src/part{index % 700}/file{index % 90}.cs",
                 ["line"] = index % 3000,
-                ["confidence"] = 0.5,
+                ["score"] = Math.Round(index * Golden % 1, 4),
             },
             Tags = TagsOf(index),
             SourceSystem = "benchmark",
@@ -41,7 +49,7 @@ internal static class MemorySet
 
     private static MemoryType TypeOf(int index) => (index % 20) switch
     {
-        0 => MemoryType.Insight,
+        0 => SmallType,
         < 4 => MemoryType.Workflow,
         < 8 => MemoryType.Agent,
         < 14 => MemoryType.Rag,
@@ -52,7 +60,7 @@ internal static class MemorySet
     {
         var tags = new List<string> { $"area-{index % 12}", "reviewed" };
         if (index % 100 == 42)
-            tags.Add("rare");
+            tags.Add(SmallTag);
         if (index % 10 is 1 or 4)
             tags.Add(index % 20 < 10 ? "weekly" : "monthly");
         return [.. tags];

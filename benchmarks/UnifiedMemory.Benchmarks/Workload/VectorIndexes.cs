@@ -1,34 +1,37 @@
 namespace UnifiedMemory.Benchmarks.Workload;
 
-/// <summary>Takes the vector indexes of a store away and puts them back, whatever the library's schema says they are.</summary>
+/// <summary>The one place that builds the vector indexes of a library's table and tells the library about them.</summary>
 internal static class VectorIndexes
 {
-    /// <summary>Returns the statements that make them again.</summary>
-    public static async Task<string> DropAsync(string schema)
+    public const string Full = "memories_embedding";
+
+    public static string NameOf(MemoryType type) => $"{Full}_{TypeNames.NameOf(type)}";
+
+    /// <summary>One of all memories and one of the small type, after the load.</summary>
+    public static async Task BuildAsync(string schema, bool halfPrecision = false)
     {
-        var definitions = await BenchmarkServer.QueryAsync<string>(
+        var (column, operators) = halfPrecision
+            ? ($"(embedding::halfvec({ClusteredVectors.Dimensions}))", "halfvec_cosine_ops")
+            : ("embedding", "vector_cosine_ops");
+        await BuildOneAsync(Full, null);
+        await BuildOneAsync(NameOf(MemorySet.SmallType), TypeNames.NameOf(MemorySet.SmallType));
+
+        // With memory for the whole graph; one that does not fit is built many times slower.
+        Task BuildOneAsync(string name, string? type) => BenchmarkServer.ExecuteAsync(
             $"""
-            SELECT COALESCE(string_agg(indexdef || ';', ' '), '') FROM pg_indexes
-            WHERE schemaname = '{schema}' AND tablename = 'memories' AND indexdef LIKE '%USING hnsw%'
+            SET maintenance_work_mem = '4GB';
+            CREATE INDEX IF NOT EXISTS {name} ON {schema}.memories USING hnsw ({column} {operators}) {(type is null ? "" : $"WHERE memory_type = '{type}'")};
+            INSERT INTO {schema}.vector_indexes (name, memory_type, method, half_precision, lists, rows, effort)
+            SELECT '{name}', {(type is null ? "NULL" : $"'{type}'")}, 'hnsw', {(halfPrecision ? "true" : "false")}, 0,
+                   count(*) {(type is null ? "" : $"FILTER (WHERE memory_type = '{type}')")}, 100
+            FROM {schema}.memories ON CONFLICT (name) DO NOTHING
             """);
-        await BenchmarkServer.ExecuteAsync(
-            $"""
-            DO $$
-            DECLARE name text;
-            BEGIN
-                FOR name IN SELECT indexname FROM pg_indexes
-                    WHERE schemaname = '{schema}' AND tablename = 'memories' AND indexdef LIKE '%USING hnsw%' LOOP
-                    EXECUTE format('DROP INDEX {schema}.%I', name);
-                END LOOP;
-            END $$
-            """);
-        return definitions;
     }
 
-    /// <summary>With memory for the whole graph; one that does not fit is built many times slower.</summary>
-    public static async Task CreateAsync(string definitions)
-    {
-        if (definitions.Length > 0)
-            await BenchmarkServer.ExecuteAsync($"SET maintenance_work_mem = '1GB'; {definitions}");
-    }
+    /// <summary>What the library sets for a search: <c>hnsw.ef_search</c>, by index.</summary>
+    public static Task<int> EffortAsync(string schema, string name) =>
+        BenchmarkServer.QueryAsync<int>($"SELECT coalesce((SELECT effort FROM {schema}.vector_indexes WHERE name = '{name}'), 100)");
+
+    public static Task SetEffortAsync(string schema, string name, int effort) =>
+        BenchmarkServer.ExecuteAsync($"UPDATE {schema}.vector_indexes SET effort = {effort} WHERE name = '{name}'");
 }

@@ -72,7 +72,7 @@ internal sealed class ContainerServer : IAsyncDisposable
     private static string NewPassword() => RandomNumberGenerator.GetHexString(32, lowercase: true);
 
     /// <summary>The container keeps the password that it was made with, so later runs need the same.</summary>
-    private static async Task<string> KeptPasswordAsync(string stateDirectory, CancellationToken cancellationToken)
+    internal static async Task<string> KeptPasswordAsync(string stateDirectory, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(stateDirectory);
         var file = Path.Combine(stateDirectory, "container-password");
@@ -81,9 +81,18 @@ internal sealed class ContainerServer : IAsyncDisposable
             var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
             if (!OperatingSystem.IsWindows())
                 options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            var writer = new StreamWriter(file, options);
+            var unfinished = $"{file}.{Guid.NewGuid():N}";
+            var writer = new StreamWriter(unfinished, options);
             await using (writer.ConfigureAwait(false))
                 await writer.WriteAsync(NewPassword().AsMemory(), cancellationToken).ConfigureAwait(false);
+            try
+            {
+                File.Move(unfinished, file);
+            }
+            catch (IOException) when (File.Exists(file))
+            {
+                File.Delete(unfinished); // another process was faster, and its password is the one
+            }
         }
 
         return await File.ReadAllTextAsync(file, cancellationToken).ConfigureAwait(false);

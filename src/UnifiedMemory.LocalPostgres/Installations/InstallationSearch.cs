@@ -3,10 +3,13 @@ using UnifiedMemory.Processes;
 
 namespace UnifiedMemory.Installations;
 
-/// <summary>Finds the installations with pgvector among directories of programs.</summary>
+/// <summary>Finds the installations with a usable pgvector among directories of programs. build.sh judges as this does.</summary>
 internal static partial class InstallationSearch
 {
     private static readonly string[] NeededPrograms = ["initdb", "postgres", "pg_ctl"];
+
+    /// <summary>The oldest that a store accepts.</summary>
+    private static readonly Version MinimumPgvector = new(0, 8, 0);
 
     /// <returns>The newest PostgreSQL first.</returns>
     public static async Task<IReadOnlyList<PostgresInstallation>> FindAsync(
@@ -38,7 +41,12 @@ internal static partial class InstallationSearch
         {
             var control = Path.Combine(share, "extension", "vector.control");
             if (File.Exists(control))
-                return new PostgresInstallation(directory, Version.Parse($"{major}.{minor}"), ReadDefaultVersion(control));
+            {
+                var pgvector = ReadDefaultVersion(control);
+                return Version.TryParse(pgvector, out var known) && known >= MinimumPgvector
+                    ? new PostgresInstallation(directory, Version.Parse($"{major}.{minor}"), pgvector)
+                    : null;
+            }
         }
 
         return null;
@@ -68,11 +76,7 @@ internal static partial class InstallationSearch
         ];
     }
 
-    private static string ReadDefaultVersion(string controlFile)
-    {
-        var version = DefaultVersion().Match(File.ReadAllText(controlFile));
-        return version.Success ? version.Groups[1].Value : "of unknown version";
-    }
+    private static string ReadDefaultVersion(string controlFile) => DefaultVersion().Match(File.ReadAllText(controlFile)).Groups[1].Value;
 
     [GeneratedRegex(@"\(PostgreSQL\) (?<major>\d+)(\.(?<minor>\d+))?")]
     private static partial Regex VersionNumber();

@@ -10,7 +10,7 @@ internal static class InstallationAdvice
     public static string For(Machine machine)
     {
         return $"""
-            No local PostgreSQL with pgvector was found, and no Docker engine answers. Run one of these and start again:
+            No local PostgreSQL with pgvector 0.8 or newer was found, and no Docker engine answers. Run one of these and start again:
             {string.Join(Environment.NewLine, Commands(machine.System).Select(command => "  " + command))}
               export {Machine.ConnectionVariable}='Host=...;Username=...;Password=...;Database=...'    (a server of your own)
             """;
@@ -23,8 +23,6 @@ internal static class InstallationAdvice
             yield return "brew install postgresql@17 pgvector";
         else if (words.Contains("bookworm"))
             yield return FromPostgresProject + "    (or ./build.sh test in a clone of UnifiedMemory)";
-        else if (words.Contains("noble"))
-            yield return "sudo apt-get install -y postgresql-16 postgresql-16-pgvector";
         else if (words.Contains("trixie"))
             yield return "sudo apt-get install -y postgresql-17 postgresql-17-pgvector";
         else if (words.Contains("debian") || words.Contains("ubuntu"))

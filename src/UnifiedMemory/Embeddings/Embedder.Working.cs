@@ -120,6 +120,8 @@ internal sealed partial class Embedder
         {
             var texts = part.ConvertAll(work => work.Text);
             var vectors = await _provider.EmbedAsync(texts, part[0].Purpose, _shutdown.Token).ConfigureAwait(false);
+            if (_onEmbedded is not null)
+                await _onEmbedded(_shutdown.Token).ConfigureAwait(false);
             if (vectors?.Count == part.Count)
                 return (vectors, null);
             return (null, call.Failed(new EmbeddingRejectedException(
@@ -131,10 +133,7 @@ internal sealed partial class Embedder
         }
         catch (Exception error)
         {
-            // A foreign provider's own exception. Its message stays in the inner exception.
-            var transient = error is HttpRequestException or IOException or TimeoutException or OperationCanceledException;
-            return (null, call.Failed(new UnifiedMemoryException(
-                "embed", $"The embedding provider for {_provider.Model} failed with {error.GetType().Name}.", transient, error)));
+            return (null, call.Failed(ForeignFailure.Of($"The embedding provider for {_provider.Model} failed", error)));
         }
     }
 

@@ -28,6 +28,7 @@ internal sealed partial class Embedder : IDisposable
     private readonly IEmbeddingProvider _provider;
     private readonly EmbeddingLimits _limits;
     private readonly EmbeddingTelemetry _telemetry;
+    private readonly Func<CancellationToken, ValueTask>? _onEmbedded;
     private readonly ConcurrentLru<string, float[]>? _cache;
     private int _workers;
     private bool _disposed;
@@ -37,17 +38,24 @@ internal sealed partial class Embedder : IDisposable
     /// <param name="meter">Where the instruments are made.</param>
     /// <param name="logger">Told about split batches and rejected texts, never about their content.</param>
     /// <param name="cacheCapacity">Query vectors to keep; 0 turns the cache off.</param>
-    public Embedder(IEmbeddingProvider provider, Meter meter, ILogger logger, int cacheCapacity = DefaultCacheCapacity)
+    /// <param name="onEmbedded">Called when the provider has answered, before its vectors are used; may throw.</param>
+    public Embedder(
+        IEmbeddingProvider provider, Meter meter, ILogger logger, int cacheCapacity = DefaultCacheCapacity,
+        Func<CancellationToken, ValueTask>? onEmbedded = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(cacheCapacity);
         _provider = provider;
         _limits = provider.Limits;
         _telemetry = new EmbeddingTelemetry(provider, meter, logger);
+        _onEmbedded = onEmbedded;
         // BitFaster refuses a capacity below 3.
         _cache = cacheCapacity == 0
             ? null
             : new ConcurrentLru<string, float[]>(Environment.ProcessorCount, Math.Max(3, cacheCapacity), StringComparer.Ordinal);
     }
+
+    /// <summary>Who makes the vectors, for spans. Default: the provider's type.</summary>
+    public string ProviderName { set => _telemetry.ProviderName = value; }
 
     /// <summary>Embeds one text.</summary>
     /// <returns><c>float[Dimensions]</c>, shared with other callers: read it only.</returns>

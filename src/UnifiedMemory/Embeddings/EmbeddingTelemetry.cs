@@ -21,6 +21,7 @@ internal sealed class EmbeddingTelemetry
     public EmbeddingTelemetry(IEmbeddingProvider provider, Meter meter, ILogger logger)
     {
         _provider = provider;
+        ProviderName = provider.GetType().Name;
         _logger = logger;
         _batchSize = meter.CreateHistogram<int>(
             "unifiedmemory.embedding.batch.size", "{text}", "Texts in one call to the embedding provider.");
@@ -31,6 +32,9 @@ internal sealed class EmbeddingTelemetry
         _rejected = meter.CreateCounter<long>(
             "unifiedmemory.embedding.rejected", "{text}", "Texts that the model cannot embed.");
     }
+
+    /// <summary>Who makes the vectors, as the space says.</summary>
+    public string ProviderName { get; set; }
 
     /// <summary>Begins to measure a call. Its span is a child of its first text's caller, and linked to the others.</summary>
     public EmbeddingCall StartCall(List<EmbeddingWork> batch)
@@ -45,7 +49,7 @@ internal sealed class EmbeddingTelemetry
             : null;
         activity?
             .SetTag("gen_ai.operation.name", "embeddings")
-            .SetTag("gen_ai.provider.name", _provider.GetType().Name)
+            .SetTag("gen_ai.provider.name", ProviderName)
             .SetTag("gen_ai.request.model", _provider.Model)
             .SetTag("gen_ai.embeddings.dimension.count", _provider.Dimensions)
             .SetTag("unifiedmemory.embedding.batch.size", batch.Count);

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.Extensions.Logging;
 using Polly;
 using Polly.CircuitBreaker;
@@ -34,6 +35,7 @@ internal static class OllamaResilience
                 OnRetry = arguments =>
                 {
                     var reason = Describe(arguments.Outcome);
+                    StoreMetrics.RecordRetry("embed", reason);
                     logger.Retrying(arguments.AttemptNumber + 1, options.Model, reason, arguments.RetryDelay);
                     return ValueTask.CompletedTask;
                 },
@@ -76,5 +78,5 @@ internal static class OllamaResilience
         exception is HttpRequestException or IOException or TaskCanceledException { InnerException: TimeoutException };
 
     private static string Describe(Outcome<OllamaAnswer> outcome) =>
-        outcome.Exception?.GetType().Name ?? FormattableString.Invariant($"status {(int)outcome.Result.Status}");
+        outcome.Exception?.GetType().Name ?? ((int)outcome.Result.Status).ToString(CultureInfo.InvariantCulture);
 }

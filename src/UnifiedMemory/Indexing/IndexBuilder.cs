@@ -74,26 +74,26 @@ internal sealed class IndexBuilder(
 
     /// <summary>
     /// Gives the index that was built its name, and the register its row, at once. Renaming takes no lock that a search would
-    /// wait for; the index that had the name serves until then, and is dropped afterwards.
+    /// wait for; the index that had the name serves until then, and is dropped afterwards or by the next run.
     /// </summary>
     public async Task ExchangeAsync(
-        VectorIndexDefinition index, bool exists, long rows, TimeSpan? buildTime, int effort, CancellationToken cancellationToken)
+        VectorIndexDefinition index, Replaced replaced, long rows, TimeSpan? buildTime, int effort, CancellationToken cancellationToken)
     {
-        var (building, replaced) = (index.Name + VectorIndexDefinition.BuildingSuffix, index.Name + VectorIndexDefinition.ReplacedSuffix);
+        var (building, old) = (index.Name + VectorIndexDefinition.BuildingSuffix, index.Name + VectorIndexDefinition.ReplacedSuffix);
         var bytes = await SizeAsync(building, cancellationToken).ConfigureAwait(false);
         var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
         await using (transaction.ConfigureAwait(false))
         {
-            if (exists)
-                await ExecuteAsync($"ALTER INDEX {Qualified(index.Name)} RENAME TO {replaced}", cancellationToken).ConfigureAwait(false);
+            if (replaced != Replaced.None)
+                await ExecuteAsync($"ALTER INDEX {Qualified(index.Name)} RENAME TO {old}", cancellationToken).ConfigureAwait(false);
             await ExecuteAsync($"ALTER INDEX {Qualified(building)} RENAME TO {index.Name}", cancellationToken).ConfigureAwait(false);
             await register.RecordAsync(connection, index, rows, bytes, buildTime, effort, cancellationToken).ConfigureAwait(false);
             await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
         }
 
         // Should something be in the way now, the next run finds it by its name.
-        if (exists)
-            await DropQuietlyAsync(replaced).ConfigureAwait(false);
+        if (replaced == Replaced.Drop)
+            await DropQuietlyAsync(old).ConfigureAwait(false);
     }
 
     /// <exception cref="BlockedException">Another transaction was in the way for too long.</exception>

@@ -10,7 +10,8 @@ internal sealed partial class IndexRun
     private async Task<MaintainedIndex> BuildAsync(
         MaintainedIndex report, FoundIndex? existing, bool broken, VectorIndexDefinition wanted, string reason, CancellationToken cancellationToken)
     {
-        if (existing is not null && existing.DefinitionFor(report.Type, dimensions) is null)
+        var former = existing?.DefinitionFor(report.Type, dimensions);
+        if (existing is not null && former is null)
             reason = $"was none that a search can use; {reason}";
         TimeSpan? buildTime = null;
         if (Unfinished(wanted) is { } finished)
@@ -25,8 +26,11 @@ internal sealed partial class IndexRun
             buildTime = await builder.BuildAsync(wanted, report.Rows, progress, cancellationToken).ConfigureAwait(false);
         }
 
+        var replaced = existing is null ? Replaced.None
+            : former is not null && former.HalfPrecision != wanted.HalfPrecision ? Replaced.Keep
+            : Replaced.Drop;
         await builder.ExchangeAsync(
-            wanted, exists: existing is not null, report.Rows, buildTime, LowestEffort(wanted), cancellationToken).ConfigureAwait(false);
+            wanted, replaced, report.Rows, buildTime, LowestEffort(wanted), cancellationToken).ConfigureAwait(false);
         var bytes = await builder.SizeAsync(report.Name, cancellationToken).ConfigureAwait(false);
         if (buildTime is { } took)
         {

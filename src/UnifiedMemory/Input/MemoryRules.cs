@@ -59,6 +59,27 @@ internal static class MemoryRules
             throw new ArgumentOutOfRangeException(nameof(query), query.Limit, "Limit is a number from 1 to 1,000.");
         if (query.MinimumSimilarity is { } similarity && !(similarity is >= -1 and <= 1))
             throw new ArgumentOutOfRangeException(nameof(query), similarity, "MinimumSimilarity is a cosine, from -1 to 1.");
+        if (query is { MinimumSimilarity: not null, Mode: SearchMode.Text })
+            throw new ArgumentException("MinimumSimilarity is set, and text mode compares no vectors. Leave it null, or use another mode.", nameof(query));
+        if (!Enum.IsDefined(query.Mode))
+            throw new ArgumentOutOfRangeException(nameof(query), query.Mode, "Mode is Vector, Text or Hybrid.");
+        if (!Enum.IsDefined(query.Fusion))
+            throw new ArgumentOutOfRangeException(nameof(query), query.Fusion, "Fusion is WeightedScores or ReciprocalRank.");
+        if (query.Neighbours is < 0 or > 10)
+            throw new ArgumentOutOfRangeException(nameof(query), query.Neighbours, "Neighbours is a number from 0 (off) to 10.");
+        if (query.RecencyHalfLife is { } halfLife && halfLife <= TimeSpan.Zero)
+            throw new ArgumentOutOfRangeException(nameof(query), halfLife, "RecencyHalfLife is longer than nothing; leave it null when age does not matter.");
+        RequireShare(query.TextWeight, nameof(query.TextWeight));
+        RequireShare(query.NeighbourWeight, nameof(query.NeighbourWeight));
+        RequireShare(query.TimeWeight, nameof(query.TimeWeight));
+        RequireShare(query.ImportanceWeight, nameof(query.ImportanceWeight));
+        RequireShare(query.Diversity, nameof(query.Diversity));
+
+        static void RequireShare(double value, string name)
+        {
+            if (!(value is >= 0 and <= 1))
+                throw new ArgumentOutOfRangeException(nameof(query), value, $"{name} is a number from 0 to 1.");
+        }
     }
 
     public static void RequireUpdate(MemoryUpdate update, int maxContentBytes)

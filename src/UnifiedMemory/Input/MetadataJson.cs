@@ -2,30 +2,47 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
+using System.Text.RegularExpressions;
 
 namespace UnifiedMemory.Input;
 
 /// <summary>Metadata as the JSON text that is sent to the server.</summary>
-internal static class MetadataJson
+internal static partial class MetadataJson
 {
     private const int MaxBytes = 64 * 1024;
     private const int MaxDepth = 64;
 
-    /// <summary>Not escaped beyond what JSON needs: it is stored, never put into HTML.</summary>
-    public static JsonSerializerOptions Options { get; } =
-        new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = MaxDepth };
-
-    public static string Serialize(JsonNode? node, string name, int depth = 1)
+    /// <summary>Not escaped beyond what JSON needs: it is stored, never put into HTML. Values of any type that .NET can write.</summary>
+    private static readonly JsonSerializerOptions Options = new()
     {
-        RequireStorable(node, name, depth);
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        MaxDepth = MaxDepth,
+        TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
+    };
+
+    /// <summary>Of two properties with the same name PostgreSQL would keep the last without a word.</summary>
+    private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = MaxDepth };
+
+    /// <exception cref="ArgumentException">It is no JSON, or none that PostgreSQL can hold.</exception>
+    public static string Serialize(JsonNode? node, string name)
+    {
         string json;
         try
         {
             json = node?.ToJsonString(Options) ?? "null";
+            JsonDocument.Parse(json, Strict).Dispose();
         }
         catch (Exception exception) when (exception is JsonException or ArgumentException or NotSupportedException or InvalidOperationException)
         {
             throw new ArgumentException($"{name} cannot be written as JSON: {exception.Message}", exception);
+        }
+
+        if (NotStorable().Match(json) is { Success: true, Groups: var groups })
+        {
+            throw new ArgumentException(
+                $"{name} holds {(groups["code"].Value == "0000" ? "U+0000" : "half a surrogate pair")} at character {groups["code"].Index} "
+                + "of its JSON, which PostgreSQL cannot store. Remove it.");
         }
 
         var bytes = Encoding.UTF8.GetByteCount(json);
@@ -36,31 +53,10 @@ internal static class MetadataJson
 
     public static JsonObject Parse(string json) => (JsonObject)JsonNode.Parse(json)!;
 
-    private static void RequireStorable(JsonNode? node, string name, int depth)
-    {
-        if (depth > MaxDepth)
-            throw new ArgumentException($"{name} nests deeper than {MaxDepth} levels.");
-
-        switch (node)
-        {
-            case JsonObject map:
-                foreach (var (key, value) in map)
-                {
-                    TextRules.RequireStorable(key, $"A key of {name}", MaxBytes);
-                    RequireStorable(value, name, depth + 1);
-                }
-
-                break;
-            case JsonArray list:
-                foreach (var value in list)
-                    RequireStorable(value, name, depth + 1);
-                break;
-            case JsonValue scalar when scalar.TryGetValue<string>(out var text):
-                TextRules.RequireStorable(text, $"A string of {name}", MaxBytes);
-                break;
-            case JsonValue scalar when scalar.TryGetValue<char>(out var character):
-                TextRules.RequireStorable(character.ToString(), $"A character of {name}", MaxBytes);
-                break;
-        }
-    }
+    /// <summary>
+    /// An escape, not an escaped backslash before it. The writer makes the one of U+FFFD of half a surrogate pair only: a
+    /// real U+FFFD stands for itself.
+    /// </summary>
+    [GeneratedRegex(@"(?<!\\)(\\\\)*\\u(?<code>0000|FFFD)", RegexOptions.ExplicitCapture)]
+    private static partial Regex NotStorable();
 }

@@ -6,11 +6,11 @@ namespace UnifiedMemory.Input;
 
 /// <summary>A memory that is checked and has all that its row needs but the vector.</summary>
 /// <param name="Source">What the caller gave.</param>
-/// <param name="Id">Made here, so that a write whose outcome is unknown can be repeated.</param>
+/// <param name="Id">That of the <see cref="ReceivedMemory"/>.</param>
 /// <param name="ContentHash">SHA-256 of the content's UTF-8.</param>
 /// <param name="MetadataJson">The metadata as JSON text.</param>
 /// <param name="Tags">The tags without duplicates.</param>
-/// <param name="CreatedAt">The caller's time, or now.</param>
+/// <param name="CreatedAt">The caller's time, or when the memory came.</param>
 internal sealed record PreparedMemory(
     NewMemory Source, Guid Id, byte[] ContentHash, string MetadataJson, string[] Tags, DateTime CreatedAt)
 {
@@ -24,8 +24,9 @@ internal sealed record PreparedMemory(
     public static byte[] Hash(string content) => SHA256.HashData(Encoding.UTF8.GetBytes(content));
 
     /// <exception cref="ArgumentException">A value is not allowed; the message says which, why, and the way out.</exception>
-    public static PreparedMemory From(NewMemory memory, int maxContentBytes, DateTimeOffset now)
+    public static PreparedMemory From(ReceivedMemory received, int maxContentBytes)
     {
+        var memory = received.Memory;
         ArgumentNullException.ThrowIfNull(memory);
         TextRules.RequireContent(memory.Content, nameof(memory.Content), maxContentBytes);
         TextRules.RequireNamespace(memory.Namespace, nameof(memory.Namespace));
@@ -39,10 +40,10 @@ internal sealed record PreparedMemory(
         TextRules.RequireIfGiven(memory.WorkflowId, nameof(memory.WorkflowId));
         return new PreparedMemory(
             memory,
-            Guid.CreateVersion7(now),
+            received.Id,
             Hash(memory.Content),
             memory.Metadata is null ? "{}" : Input.MetadataJson.Serialize(memory.Metadata, nameof(memory.Metadata)),
             TextRules.RequireTags(memory.Tags, nameof(memory.Tags)),
-            MemoryRules.RequireCreatedAt(memory.CreatedAt ?? now).UtcDateTime);
+            MemoryRules.RequireCreatedAt(memory.CreatedAt ?? received.At).UtcDateTime);
     }
 }

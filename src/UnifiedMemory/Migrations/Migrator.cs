@@ -20,14 +20,16 @@ internal sealed class Migrator(
     private readonly ILogger _logger = loggerFactory.CreateLogger<Migrator>();
     private readonly StoreRegistry _registry = new(schema);
 
-    /// <summary>Applies what is pending and records the embedding space.</summary>
+    /// <summary>Applies what is pending, and records the digest of the embedding space where none was known.</summary>
     public Task<StoreState> MigrateAsync(EmbeddingSpace space, CancellationToken cancellationToken) =>
         WithLockAsync(async (connection, token) =>
         {
-            var steps = SchemaSteps.All(schema, space.Dimensions, options.TextSearchConfiguration);
+            var steps = SchemaSteps.All(schema, space, options.TextSearchConfiguration);
             var before = await _registry.ReadAsync(connection, token).ConfigureAwait(false);
             StoreChecks.RequireNotNewer(schema, before, steps);
+            StoreChecks.RequirePgvector(before);
             StoreChecks.RequireSpace(schema, before, space);
+            StoreChecks.RequireTextConfiguration(schema, before, options.TextSearchConfiguration);
             await ServerRequirements.EnsureAsync(connection, token).ConfigureAwait(false);
             if (steps.Count > before.Applied.Count)
             {
@@ -36,15 +38,18 @@ internal sealed class Migrator(
                 Log.Migrated(_logger, schema.Name, before.Version, steps[^1].Version);
             }
 
-            await _registry.RecordSpaceAsync(connection, space, token).ConfigureAwait(false);
-            return await _registry.ReadAsync(connection, token).ConfigureAwait(false);
+            // Another host may have applied the steps, see RunUpAsync.
+            var after = await _registry.ReadAsync(connection, token).ConfigureAwait(false);
+            StoreChecks.RequireSpace(schema, after, space);
+            await _registry.RecordDigestAsync(connection, space.Digest, token).ConfigureAwait(false);
+            return after;
         }, cancellationToken);
 
     /// <summary>Takes back every step above the version.</summary>
-    public Task<StoreState> MigrateDownAsync(long version, int dimensions, CancellationToken cancellationToken) =>
+    public Task<StoreState> MigrateDownAsync(long version, EmbeddingSpace space, CancellationToken cancellationToken) =>
         WithLockAsync(async (connection, token) =>
         {
-            var steps = SchemaSteps.All(schema, dimensions, options.TextSearchConfiguration);
+            var steps = SchemaSteps.All(schema, space, options.TextSearchConfiguration);
             if (version < 0 || version > steps[^1].Version)
             {
                 throw new ArgumentOutOfRangeException(

@@ -1,14 +1,15 @@
+using System.Text;
 using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory.Migrations;
 
 /// <summary>
 /// The schema, step by step. A released step never changes; a change is a new step. The embedding space comes and goes with
-/// the vectors, or else other vectors could be mixed with them after going down.
+/// the vectors, or else other vectors could be mixed with them after going down, or after a kill between the two.
 /// </summary>
 internal static class SchemaSteps
 {
-    public static IReadOnlyList<SchemaStep> All(StoreSchema schema, int dimensions, string textConfiguration) =>
+    public static IReadOnlyList<SchemaStep> All(StoreSchema schema, EmbeddingSpace space, string textConfiguration) =>
         [
             new SchemaStep(
                 1, "memories and their embedding space",
@@ -21,7 +22,7 @@ internal static class SchemaSteps
                     content text NOT NULL,
                     content_hash bytea NOT NULL CHECK (octet_length(content_hash) = 32),
                     identity_hash bytea NOT NULL CHECK (octet_length(identity_hash) = 32),
-                    embedding vector({dimensions}) NOT NULL,
+                    embedding vector({space.Dimensions}) NOT NULL,
                     metadata jsonb NOT NULL DEFAULT jsonb_build_object(),
                     tags text[] NOT NULL DEFAULT ARRAY[]::text[],
                     source_system text,
@@ -34,7 +35,7 @@ internal static class SchemaSteps
                     expires_at timestamptz,
                     PRIMARY KEY (namespace, id),
                     CONSTRAINT memories_identity UNIQUE (namespace, identity_hash));
-                {VectorStorage(schema, dimensions)}
+                {VectorStorage(schema, space.Dimensions)}
                 CREATE INDEX memories_id ON {schema.Memories} (id);
                 CREATE INDEX memories_created ON {schema.Memories} (namespace, memory_type, created_at DESC);
                 CREATE INDEX memories_metadata ON {schema.Memories} USING gin (metadata jsonb_path_ops);
@@ -51,7 +52,10 @@ internal static class SchemaSteps
                     digest text,
                     document_prefix text NOT NULL,
                     query_prefix text NOT NULL,
-                    created_at timestamptz NOT NULL DEFAULT now())
+                    created_at timestamptz NOT NULL DEFAULT now());
+                INSERT INTO {schema.EmbeddingSpace} (provider, model, dimensions, digest, document_prefix, query_prefix)
+                VALUES ({Literal(space.Provider)}, {Literal(space.Model)}, {space.Dimensions}, {Literal(space.Digest)},
+                        {Literal(space.DocumentPrefix)}, {Literal(space.QueryPrefix)})
                 """,
                 $"DROP TABLE {schema.EmbeddingSpace}; DROP TABLE {schema.Memories}"),
 
@@ -82,7 +86,7 @@ internal static class SchemaSteps
                     half_precision boolean NOT NULL,
                     lists int NOT NULL DEFAULT 0,
                     rows bigint NOT NULL,
-                    bytes bigint NOT NULL,
+                    bytes bigint NOT NULL DEFAULT 0,
                     build_seconds real,
                     built_at timestamptz NOT NULL DEFAULT now(),
                     effort int NOT NULL,
@@ -135,6 +139,10 @@ internal static class SchemaSteps
             ALTER TABLE {schema.Memories} SET (toast_tuple_target = {Math.Max(2040, pageBytes / rowsPerPage)});
             """;
     }
+
+    /// <summary>A step has no parameters. In hexadecimal digits no text can be taken for SQL, or for a token of FluentMigrator.</summary>
+    private static string Literal(string? text) =>
+        text is null ? "NULL" : $"convert_from(decode('{Convert.ToHexStringLower(Encoding.UTF8.GetBytes(text))}', 'hex'), 'UTF8')";
 
     private static string TypeList() => string.Join(", ", MemoryTypeNames.All.Select(name => $"'{name}'"));
 }

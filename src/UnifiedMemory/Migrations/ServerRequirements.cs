@@ -7,14 +7,18 @@ namespace UnifiedMemory.Migrations;
 internal static class ServerRequirements
 {
     /// <summary>The first version with iterative index scans, without which a filter starves a search.</summary>
-    public static readonly Version MinimumVersion = new(0, 8, 0);
+    public static readonly Version MinimumPgvector = new(0, 8, 0);
 
-    /// <summary>The first version with UNIQUE NULLS NOT DISTINCT.</summary>
+    /// <summary>Ubuntu 24.04, for example, packages 0.6.0.</summary>
+    public const string NewerPgvector =
+        "Install a newer pgvector on the server (where the distribution has none: from the PostgreSQL project, https://wiki.postgresql.org/wiki/Apt)";
+
+    /// <summary>The oldest version that this library is tested on.</summary>
     private const int MinimumServer = 15;
 
     private const string Look =
         """
-        SELECT (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS "Installed",
+        SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'vector') AS "IsInstalled",
                (SELECT default_version FROM pg_available_extensions WHERE name = 'vector') AS "Available",
                current_database() AS "Database", current_setting('server_version_num')::int / 10000 AS "Server"
         """;
@@ -25,17 +29,8 @@ internal static class ServerRequirements
         if (found.Server < MinimumServer)
             throw Failure($"The server is PostgreSQL {found.Server}; at least {MinimumServer} is needed. Upgrade it, or connect to another.");
 
-        if (found.Installed is not null)
-        {
-            if (Version.TryParse(found.Installed, out var version) && version < MinimumVersion)
-            {
-                throw Failure(
-                    $"The database '{found.Database}' has pgvector {found.Installed}; at least {MinimumVersion} is needed. "
-                    + "Install a newer pgvector on the server, and have an administrator run in this database: ALTER EXTENSION vector UPDATE;");
-            }
-
+        if (found.IsInstalled)
             return;
-        }
 
         if (found.Available is null)
         {
@@ -43,6 +38,13 @@ internal static class ServerRequirements
                 $"The PostgreSQL {found.Server} server has no pgvector. Have an administrator install it on the server "
                 + $"(Debian and Ubuntu: apt-get install postgresql-{found.Server}-pgvector; Docker: pgvector/pgvector:pg{found.Server}), "
                 + "and migrate again.");
+        }
+
+        // Before it is created: an extension that is too old would have to be dropped again, or updated.
+        if (Version.TryParse(found.Available, out var version) && version < MinimumPgvector)
+        {
+            throw Failure(
+                $"The PostgreSQL {found.Server} server has pgvector {found.Available}; at least {MinimumPgvector} is needed. {NewerPgvector}, and migrate again.");
         }
 
         try
@@ -68,7 +70,7 @@ internal static class ServerRequirements
 
     private sealed record Found
     {
-        public string? Installed { get; init; }
+        public bool IsInstalled { get; init; }
 
         public string? Available { get; init; }
 

@@ -31,10 +31,34 @@ internal static class StoreChecks
     public static IReadOnlyList<long> Pending(StoreState state, IReadOnlyList<SchemaStep> steps) =>
         [.. steps.Select(step => step.Version).Except(state.Applied)];
 
+    public static void RequirePgvector(StoreState state)
+    {
+        if (state.PgvectorVersion is { } version && version < ServerRequirements.MinimumPgvector)
+        {
+            throw Failure(
+                $"This database has pgvector {version}; at least {ServerRequirements.MinimumPgvector} is needed. "
+                + $"{ServerRequirements.NewerPgvector}, and have an administrator run in this database: ALTER EXTENSION vector UPDATE;");
+        }
+
+        if (state.PgvectorHiddenIn is { } hidden)
+        {
+            throw Failure(
+                $"pgvector is in the schema {hidden} of this database, where the connection does not look. Add Search Path='{hidden},public' "
+                + "to the connection string, or have an administrator run in this database: ALTER EXTENSION vector SET SCHEMA public;");
+        }
+    }
+
+    /// <summary>Of a database that has no vectors yet, nothing is required.</summary>
     public static void RequireSpace(StoreSchema schema, StoreState state, EmbeddingSpace space)
     {
-        if (state.Space is not { } recorded)
+        if (state.Version == 0)
             return;
+        if (state.Space is not { } recorded)
+        {
+            throw Failure(
+                $"The table {schema.EmbeddingSpace} is empty, so nothing says which model made the vectors of this store. Restore its row from "
+                + "a backup. Or give the memories up and begin anew: MigrateDownAsync(0), then MigrateAsync().");
+        }
 
         var differences = new List<string>();
         Compare("provider", recorded.Provider, space.Provider);
@@ -55,6 +79,17 @@ internal static class StoreChecks
         {
             if (!EqualityComparer<T>.Default.Equals(stored, configured))
                 differences.Add($"{what} is '{stored}' in the store and '{configured}' here");
+        }
+    }
+
+    public static void RequireTextConfiguration(StoreSchema schema, StoreState state, string configured)
+    {
+        if (state.TextConfiguration is { } recorded && recorded != configured)
+        {
+            throw Failure(
+                $"The words in the schema '{schema.Name}' were made with the text search configuration '{recorded}', and "
+                + $"{nameof(UnifiedMemoryOptions.TextSearchConfiguration)} is '{configured}'. Set it to the recorded one. Or make the words anew, "
+                + "which keeps the memories: MigrateDownAsync(1), then MigrateAsync().");
         }
     }
 

@@ -25,7 +25,7 @@ internal static class StoreMetrics
         "unifiedmemory.store.memories", "{memory}", "Memories that were to be stored, by outcome.");
 
     public static readonly Counter<long> Retries = Telemetry.Meter.CreateCounter<long>(
-        "unifiedmemory.retries", "{retry}", "Attempts that were repeated, by operation and SQLSTATE.");
+        "unifiedmemory.retries", "{retry}", "Attempts that were repeated, by operation (embed is the embedding service) and SQLSTATE, HTTP status or exception.");
 
     public static readonly Counter<long> Purged = Telemetry.Meter.CreateCounter<long>(
         "unifiedmemory.purge.memories", "{memory}", "Expired memories that were deleted.");

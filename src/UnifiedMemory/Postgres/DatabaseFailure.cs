@@ -27,9 +27,14 @@ internal static class DatabaseFailure
             };
         }
 
-        var message = exception is NpgsqlException { InnerException: TimeoutException } and not ConnectTimeoutException
-            ? $"the server did not answer in time. Raise {nameof(UnifiedMemoryOptions.CommandTimeout)}, or look for what blocks it."
-            : $"the server cannot be reached: {exception.Message}";
+        var message = exception switch
+        {
+            SchemaBehindException => "the server lacks what the schema needs; see the inner exception, and run MigrateAsync",
+            _ when transient => $"the server cannot be reached: {exception.Message}",
+            NpgsqlException { InnerException: TimeoutException } =>
+                $"the server did not answer in time. Raise {nameof(UnifiedMemoryOptions.CommandTimeout)}, or look for what blocks it.",
+            _ => $"the driver refused: {exception.Message}",
+        };
         return new UnifiedMemoryException(operation, $"The database failed in '{operation}': {message}", transient, exception);
     }
 

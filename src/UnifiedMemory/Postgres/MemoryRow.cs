@@ -3,7 +3,7 @@ using UnifiedMemory.Input;
 namespace UnifiedMemory.Postgres;
 
 /// <summary>A row of the memories table as Dapper reads it: <see cref="MemoryTable"/> names the columns after these.</summary>
-internal sealed class MemoryRow
+internal class MemoryRow
 {
     public Guid Id { get; set; }
 
@@ -34,8 +34,6 @@ internal sealed class MemoryRow
     public DateTime UpdatedAt { get; set; }
 
     public DateTime? ExpiresAt { get; set; }
-
-    public double Distance { get; set; }
 
     public MemoryRecord ToRecord() => new()
     {

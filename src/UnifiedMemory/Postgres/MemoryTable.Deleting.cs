@@ -12,24 +12,24 @@ internal sealed partial class MemoryTable
         """;
 
     public async Task<bool> DeleteAsync(Guid id, CancellationToken cancellationToken) =>
-        await DeleteAsync("delete", $"id = @id AND {Visible}", () => new SqlParameters().Add("id", NpgsqlDbType.Uuid, id), cancellationToken)
+        await DeleteAsync("delete", $"id = @id AND {FilterSql.Visible}", new SqlParameters().Add("id", NpgsqlDbType.Uuid, id), cancellationToken)
             .ConfigureAwait(false) > 0;
 
     public Task<long> DeleteManyAsync(MemoryFilter filter, CancellationToken cancellationToken)
     {
-        Parameters(filter, out var metadata);
-        return DeleteAsync("delete_many", $"{Filtered} AND {metadata}", () => Parameters(filter, out _), cancellationToken);
+        var parameters = new SqlParameters();
+        return DeleteAsync("delete_many", FilterSql.From(filter, parameters).ToString(), parameters, cancellationToken);
     }
 
     /// <summary>Deletes at most so many expired memories; several hosts may do it at once.</summary>
     public Task<long> PurgeAsync(int limit, CancellationToken cancellationToken) =>
-        DeleteAsync("purge", _purge, () => new SqlParameters().Add("limit", NpgsqlDbType.Integer, limit), cancellationToken);
+        DeleteAsync("purge", _purge, new SqlParameters().Add("limit", NpgsqlDbType.Integer, limit), cancellationToken);
 
     /// <summary>
     /// A delete that is repeated finds nothing more, so its count would be a lie when only the answer to its COMMIT was lost.
     /// The number of its transaction is known before COMMIT is sent, and the server knows what became of it.
     /// </summary>
-    private Task<long> DeleteAsync(string operation, string condition, Func<SqlParameters> parameters, CancellationToken cancellationToken)
+    private Task<long> DeleteAsync(string operation, string condition, SqlParameters parameters, CancellationToken cancellationToken)
     {
         var sql =
             $"""
@@ -45,7 +45,7 @@ internal sealed partial class MemoryTable
             {
                 // Waits for the locks of an earlier attempt, whose fate is decided after this.
                 deletion = await connection.QuerySingleAsync<Deletion>(new CommandDefinition(
-                    sql, parameters(), transaction, cancellationToken: token)).ConfigureAwait(false);
+                    sql, parameters, transaction, cancellationToken: token)).ConfigureAwait(false);
                 attempts.Add(deletion);
                 await transaction.CommitAsync(token).ConfigureAwait(false);
             }

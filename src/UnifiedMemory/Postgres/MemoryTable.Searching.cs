@@ -1,68 +1,101 @@
-using System.Globalization;
 using Dapper;
 using NpgsqlTypes;
+using UnifiedMemory.Indexing;
+using UnifiedMemory.Searching;
 
 namespace UnifiedMemory.Postgres;
 
 internal sealed partial class MemoryTable
 {
-    /// <summary>
+    /// <summary>The nearest memories that fulfil the filter, best first, and how many they were before the minimum similarity.</summary>
+    /// <remarks>
     /// A search is one round trip: a transaction with its own settings. Literal SET LOCAL, because that is what reaches the
     /// workers of a distributed engine, and nothing stays behind in the session.
-    /// </summary>
-    public Task<List<MemoryMatch>> SearchAsync(MemoryQuery query, float[] vector, CancellationToken cancellationToken) =>
-        database.RunAsync("search", async (connection, token) =>
+    /// </remarks>
+    public Task<(List<MemoryMatch> Matches, int Nearest)> FindNearestAsync(
+        MemoryQuery query, float[] vector, SearchPlan plan, CancellationToken cancellationToken)
+    {
+        var parameters = new SqlParameters().AddVector("query", vector).Add("limit", NpgsqlDbType.Integer, query.Limit);
+        var filter = FilterSql.From(query, parameters).ToString();
+        var sql = plan.Index is { } index ? IndexSql(index, plan, filter) : ExactSql(filter);
+        return database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
         {
-            var parameters = Parameters(query, out var metadata)
-                .AddVector("query", vector)
-                .Add("limit", NpgsqlDbType.Integer, query.Limit)
-                .Add("max_distance", NpgsqlDbType.Double, 1 - query.MinimumSimilarity);
-            var rows = await connection.QueryAsync<MemoryRow>(new CommandDefinition(
-                SearchSql(query.Limit, $"{Filtered} AND {metadata}"), parameters, cancellationToken: token)).ConfigureAwait(false);
-            return rows.Select(row => new MemoryMatch(row.ToRecord(), 1 - row.Distance, 1 - row.Distance)
-            {
-                Explanation = new MatchExplanation { Vector = 1 - row.Distance },
-            }).ToList();
+            var rows = (await connection.QueryAsync<MatchRow>(
+                new CommandDefinition(sql, parameters, cancellationToken: token)).ConfigureAwait(false)).AsList();
+            var similar = rows.Where(row => row.Similarity >= (query.MinimumSimilarity ?? double.NegativeInfinity));
+            return (similar.Select((row, index) => row.ToNearest(index + 1)).ToList(), rows.Count);
         }, cancellationToken);
+    }
 
     /// <summary>
-    /// The index first: nearest neighbours in its order, scanned on until the filter has let enough through. An index scan
-    /// may still end early (it is bounded in tuples and memory), so when it found fewer than asked for, and only then, the
-    /// same is answered exactly: <c>+ 0</c> keeps that ORDER BY from the index, and the count is a one-time condition.
+    /// The filter is outside: the index yields its nearest in order, and rows pass until enough have. Where that order is not the
+    /// final one, <c>+ 0</c> makes the planner sort.
     /// </summary>
-    /// <remarks>
-    /// <c>relaxed_order</c>: better recall than <c>strict_order</c> (0.80 against 0.56 at 1 % selectivity); the last ORDER BY mends
-    /// the order. <c>random_page_cost</c>: with 4 the planner prefers a sequential scan of 0.5 s to an index scan of 5 ms.
-    /// <c>force_custom_plan</c>: a plan for any filter suits none. <c>jit</c> and <c>max_parallel_workers_per_gather</c>: the exact
-    /// branch, which is rarely run, costs enough on paper to start the compiler and two workers that have nothing to do; at
-    /// 100,000 rows that made 107 ms of 1.5 ms.
-    /// </remarks>
-    private string SearchSql(int limit, string conditions)
+    private string IndexSql(VectorIndex index, SearchPlan plan, string filter) =>
+        $"""
+        BEGIN READ ONLY;
+        {Settings(plan)}
+        SELECT {Columns}, 1 - distance AS "Similarity" FROM (
+            SELECT *, embedding <=> @query AS distance FROM {Ordered(index)} LIMIT {plan.Candidates}) AS nearest
+        WHERE {filter} ORDER BY distance{(plan.Iterative || index.HalfPrecision ? " + 0" : "")} LIMIT @limit;
+        COMMIT
+        """;
+
+    /// <summary>Narrow rows are sorted, and the best of them read again: a row with its content and vector has 4 KB.</summary>
+    private string ExactSql(string filter) =>
+        $"""
+        BEGIN READ ONLY;
+        {Settings(SearchPlan.Exact)}
+        WITH nearest AS MATERIALIZED ({Compared(filter)} ORDER BY distance, id LIMIT @limit)
+        SELECT {Columns}, 1 - distance AS "Similarity" FROM nearest JOIN {schema.Memories} USING (namespace, id) ORDER BY distance, id;
+        COMMIT
+        """;
+
+    /// <summary>Every memory that fulfils the filter with its distance. OFFSET 0 keeps a vector index out of it.</summary>
+    private string Compared(string filter) =>
+        $"""
+        SELECT namespace, id, distance FROM (
+            SELECT namespace, id, embedding <=> @query AS distance FROM {schema.Memories} WHERE {filter} OFFSET 0) AS compared
+        """;
+
+    /// <summary>The rows of the table as this index yields them. Only the index's own expression and predicate make the planner use it.</summary>
+    private string Ordered(VectorIndex index)
     {
-        var efSearch = Math.Max(options.Hnsw.EfSearch, limit).ToString(CultureInfo.InvariantCulture);
-        return $"""
-            BEGIN READ ONLY;
-            SET LOCAL hnsw.ef_search = {efSearch};
-            SET LOCAL hnsw.iterative_scan = relaxed_order;
+        var type = index.Type is { } one ? $"WHERE memory_type = '{MemoryTypeNames.NameOf(one)}'" : "";
+        var cast = index.HalfPrecision ? $"::halfvec({dimensions})" : "";
+        return $"{schema.Memories} {type} ORDER BY embedding{cast} <=> @query{cast}";
+    }
+
+    /// <summary>
+    /// Through an index: <c>enable_seqscan</c>, since the planner does not count TOAST pages and prefers 0.5 s to 5 ms; and
+    /// <c>relaxed_order</c>, which finds more than <c>strict_order</c> (0.80 against 0.56 at 1 % selectivity). Exact: a plan for these
+    /// values, without the compiler and the workers that a scan of many rows would start.
+    /// </summary>
+    private static string Settings(SearchPlan plan) => plan switch
+    {
+        { Index: null } =>
+            """
             SET LOCAL random_page_cost = 1.1;
             SET LOCAL plan_cache_mode = force_custom_plan;
             SET LOCAL jit = off;
             SET LOCAL max_parallel_workers_per_gather = 0;
-            WITH nearest AS MATERIALIZED (
-                SELECT {Columns}, embedding <=> @query AS "Distance" FROM {schema.Memories}
-                WHERE {conditions}
-                ORDER BY embedding <=> @query LIMIT @limit),
-            exact AS MATERIALIZED (
-                SELECT {Columns}, embedding <=> @query AS "Distance" FROM {schema.Memories}
-                WHERE (SELECT count(*) FROM nearest) < @limit AND {conditions}
-                ORDER BY (embedding <=> @query) + 0 LIMIT @limit)
-            SELECT * FROM (
-                SELECT * FROM nearest WHERE (SELECT count(*) FROM nearest) = @limit
-                UNION ALL
-                SELECT * FROM exact) AS found
-            WHERE @max_distance IS NULL OR "Distance" <= @max_distance
-            ORDER BY "Distance", "Id";
-            COMMIT
-            """;
-    }
+            """,
+        { Index.Method: VectorIndexMethod.IvfFlat } =>
+            $"""
+            SET LOCAL ivfflat.probes = {plan.Effort};
+            SET LOCAL enable_seqscan = off;
+            """,
+        { Iterative: true } =>
+            $"""
+            SET LOCAL hnsw.ef_search = {plan.Effort};
+            SET LOCAL hnsw.iterative_scan = relaxed_order;
+            SET LOCAL hnsw.max_scan_tuples = {Math.Max(20_000, 2 * plan.Candidates)};
+            SET LOCAL enable_seqscan = off;
+            """,
+        _ =>
+            $"""
+            SET LOCAL hnsw.ef_search = {plan.Effort};
+            SET LOCAL enable_seqscan = off;
+            """,
+    };
 }

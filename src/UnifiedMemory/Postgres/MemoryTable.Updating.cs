@@ -10,9 +10,12 @@ internal sealed partial class MemoryTable
         $"""
         SELECT namespace AS "Namespace", memory_type AS "Type", agent_id AS "AgentId", session_id AS "SessionId",
                workflow_id AS "WorkflowId", content_hash AS "ContentHash"
-        FROM {schema.Memories} WHERE id = @id AND {Visible}
+        FROM {schema.Memories} WHERE id = @id AND {FilterSql.Visible}
         """;
 
+    /// <summary>
+    /// What a lost attempt may have changed is hidden when it also made it expire, and is found again by the expiry that it set.
+    /// </summary>
     private readonly string _update =
         $"""
         UPDATE {schema.Memories} SET
@@ -26,7 +29,7 @@ internal sealed partial class MemoryTable
             importance = COALESCE(@importance, importance),
             expires_at = CASE WHEN @expires_at IS NULL THEN expires_at ELSE NULLIF(@expires_at, 'infinity') END,
             updated_at = now()
-        WHERE id = @id AND {Visible} AND (@expected_hash IS NULL OR content_hash = @expected_hash)
+        WHERE id = @id AND ({FilterSql.Visible} OR (@repeated AND expires_at = @expires_at)) AND (@expected_hash IS NULL OR content_hash = @expected_hash)
         RETURNING {Columns}
         """;
 
@@ -43,8 +46,10 @@ internal sealed partial class MemoryTable
     /// one where a hash of it is given. Null when that is not so, or when there is no such memory.
     /// </summary>
     public Task<MemoryRecord?> UpdateAsync(
-        Guid id, MemoryUpdate update, NewContent? content, byte[]? expectedHash, CancellationToken cancellationToken) =>
-        database.RunAsync("update", async (connection, token) =>
+        Guid id, MemoryUpdate update, NewContent? content, byte[]? expectedHash, CancellationToken cancellationToken)
+    {
+        var attempts = 0;
+        return database.RunAsync("update", async (connection, token) =>
         {
             var parameters = new SqlParameters()
                 .Add("id", NpgsqlDbType.Uuid, id)
@@ -57,11 +62,13 @@ internal sealed partial class MemoryTable
                 .Add("tags", NpgsqlDbType.Array | NpgsqlDbType.Text, update.Tags is null ? null : TextRules.RequireTags(update.Tags, nameof(update.Tags)))
                 .Add("importance", NpgsqlDbType.Real, (float?)update.Importance)
                 .Add("expires_at", NpgsqlDbType.TimestampTz, update.ExpiresAt?.UtcDateTime)
-                .Add("expected_hash", NpgsqlDbType.Bytea, expectedHash);
+                .Add("expected_hash", NpgsqlDbType.Bytea, expectedHash)
+                .Add("repeated", NpgsqlDbType.Boolean, attempts++ > 0);
             var row = await connection.QuerySingleOrDefaultAsync<MemoryRow>(
                 new CommandDefinition(_update, parameters, cancellationToken: token)).ConfigureAwait(false);
             return row?.ToRecord();
         }, cancellationToken);
+    }
 
     /// <summary>Deletes the memory of this identity if it has expired.</summary>
     /// <returns>Whether there was one.</returns>

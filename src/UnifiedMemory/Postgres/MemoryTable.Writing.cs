@@ -43,7 +43,7 @@ internal sealed partial class MemoryTable
         SELECT asked.position AS "Position", stored.id AS "Id"
         FROM unnest(@namespaces, @identities) WITH ORDINALITY AS asked (namespace, identity_hash, position)
         JOIN {schema.Memories} AS stored ON stored.namespace = asked.namespace AND stored.identity_hash = asked.identity_hash
-        WHERE {Visible};
+        WHERE {FilterSql.Visible};
         COMMIT
         """;
 

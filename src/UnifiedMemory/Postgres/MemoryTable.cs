@@ -4,7 +4,7 @@ using NpgsqlTypes;
 namespace UnifiedMemory.Postgres;
 
 /// <summary>The only class that speaks SQL for memories.</summary>
-internal sealed partial class MemoryTable(Database database, StoreSchema schema, UnifiedMemoryOptions options)
+internal sealed partial class MemoryTable(Database database, StoreSchema schema, int dimensions)
 {
     private const string Columns =
         """
@@ -14,36 +14,14 @@ internal sealed partial class MemoryTable(Database database, StoreSchema schema,
         created_at AS "CreatedAt", updated_at AS "UpdatedAt", expires_at AS "ExpiresAt"
         """;
 
-    /// <summary>Expiry hides at once, by the server's clock; purging comes later.</summary>
-    private const string Visible = "(expires_at IS NULL OR expires_at > now())";
-
-    /// <summary>
-    /// The conditions of a <see cref="MemoryFilter"/>. Those that are not asked for have a NULL parameter, and a plan that is made
-    /// for the values (a search asks for one, see there) is without them.
-    /// </summary>
-    private const string Filtered =
-        $"""
-        (@namespace = '*' OR namespace = @namespace)
-        AND (@types IS NULL OR memory_type = ANY (@types))
-        AND (@kind IS NULL OR kind = @kind)
-        AND (@agent IS NULL OR agent_id = @agent)
-        AND (@session IS NULL OR session_id = @session)
-        AND (@workflow IS NULL OR workflow_id = @workflow)
-        AND (@source IS NULL OR source_system = @source)
-        AND (@tags IS NULL OR tags @> @tags)
-        AND (@created_from IS NULL OR created_at >= @created_from)
-        AND (@created_before IS NULL OR created_at < @created_before)
-        AND {Visible}
-        """;
-
-    private readonly string _get = $"SELECT {Columns} FROM {schema.Memories} WHERE id = @id AND {Visible}";
+    private readonly string _get = $"SELECT {Columns} FROM {schema.Memories} WHERE id = @id AND {FilterSql.Visible}";
 
     private readonly string _statistics =
         $"""
-        SELECT memory_type AS "Type", count(*) FILTER (WHERE {Visible}) AS "Count", count(*) FILTER (WHERE NOT {Visible}) AS "Expired",
-               min(created_at) FILTER (WHERE {Visible}) AS "Oldest", max(created_at) FILTER (WHERE {Visible}) AS "Newest"
+        SELECT memory_type AS "Type", count(*) FILTER (WHERE {FilterSql.Visible}) AS "Count", count(*) FILTER (WHERE NOT {FilterSql.Visible}) AS "Expired",
+               min(created_at) FILTER (WHERE {FilterSql.Visible}) AS "Oldest", max(created_at) FILTER (WHERE {FilterSql.Visible}) AS "Newest"
         FROM {schema.Memories} GROUP BY memory_type;
-        SELECT (SELECT count(*) FROM (SELECT DISTINCT namespace FROM {schema.Memories} WHERE {Visible}) AS seen) AS "Namespaces",
+        SELECT (SELECT count(*) FROM (SELECT DISTINCT namespace FROM {schema.Memories} WHERE {FilterSql.Visible}) AS seen) AS "Namespaces",
                pg_table_size('{schema.Memories}') AS "TableBytes", pg_indexes_size('{schema.Memories}') AS "IndexBytes"
         """;
 
@@ -59,9 +37,9 @@ internal sealed partial class MemoryTable(Database database, StoreSchema schema,
     public Task<long> CountAsync(MemoryFilter filter, CancellationToken cancellationToken) =>
         database.RunAsync("count", (connection, token) =>
         {
-            var parameters = Parameters(filter, out var metadata);
+            var parameters = new SqlParameters();
             return connection.ExecuteScalarAsync<long>(new CommandDefinition(
-                $"SELECT count(*) FROM {schema.Memories} WHERE {Filtered} AND {metadata}", parameters, cancellationToken: token));
+                $"SELECT count(*) FROM {schema.Memories} WHERE {FilterSql.From(filter, parameters)}", parameters, cancellationToken: token));
         }, cancellationToken);
 
     /// <summary>The next page in the order of the primary key, after the given memory.</summary>
@@ -69,14 +47,14 @@ internal sealed partial class MemoryTable(Database database, StoreSchema schema,
         MemoryFilter filter, MemoryRecord? after, int pageSize, CancellationToken cancellationToken) =>
         database.RunAsync("list", async (connection, token) =>
         {
-            var parameters = Parameters(filter, out var metadata)
+            var parameters = new SqlParameters()
                 .Add("after_namespace", NpgsqlDbType.Text, after?.Namespace ?? "")
                 .Add("after_id", NpgsqlDbType.Uuid, after?.Id ?? Guid.Empty)
                 .Add("page_size", NpgsqlDbType.Integer, pageSize);
             var rows = await connection.QueryAsync<MemoryRow>(new CommandDefinition(
                 $"""
                 SELECT {Columns} FROM {schema.Memories}
-                WHERE (namespace, id) > (@after_namespace, @after_id) AND {Filtered} AND {metadata}
+                WHERE (namespace, id) > (@after_namespace, @after_id) AND {FilterSql.From(filter, parameters)}
                 ORDER BY namespace, id LIMIT @page_size
                 """, parameters, cancellationToken: token)).ConfigureAwait(false);
             return rows.Select(row => row.ToRecord()).ToList();
@@ -105,23 +83,6 @@ internal sealed partial class MemoryTable(Database database, StoreSchema schema,
                 };
             }
         }, cancellationToken);
-
-    private static SqlParameters Parameters(MemoryFilter filter, out string metadata)
-    {
-        var parameters = new SqlParameters()
-            .Add("namespace", NpgsqlDbType.Text, filter.Namespace)
-            .Add("types", NpgsqlDbType.Array | NpgsqlDbType.Text, filter.Types.Count == 0 ? null : filter.Types.Select(MemoryTypeNames.NameOf).ToArray())
-            .Add("kind", NpgsqlDbType.Text, filter.Kind)
-            .Add("agent", NpgsqlDbType.Text, filter.AgentId)
-            .Add("session", NpgsqlDbType.Text, filter.SessionId)
-            .Add("workflow", NpgsqlDbType.Text, filter.WorkflowId)
-            .Add("source", NpgsqlDbType.Text, filter.SourceSystem)
-            .Add("tags", NpgsqlDbType.Array | NpgsqlDbType.Text, filter.Tags.Count == 0 ? null : filter.Tags.ToArray())
-            .Add("created_from", NpgsqlDbType.TimestampTz, filter.CreatedFrom?.UtcDateTime)
-            .Add("created_before", NpgsqlDbType.TimestampTz, filter.CreatedBefore?.UtcDateTime);
-        metadata = filter.Metadata?.ToSql(parameters) ?? "true";
-        return parameters;
-    }
 
     private sealed record TypeRow
     {

@@ -15,6 +15,8 @@ internal sealed class SqlParameters : SqlMapper.IDynamicParameters
 {
     private readonly List<(string Name, NpgsqlDbType? Type, object? Value)> _parameters = [];
 
+    public IEnumerable<object?> Values => _parameters.Select(parameter => parameter.Value);
+
     public SqlParameters Add(string name, NpgsqlDbType type, object? value)
     {
         _parameters.Add((name, type, value));
@@ -35,7 +37,7 @@ internal sealed class SqlParameters : SqlMapper.IDynamicParameters
         return "@" + name;
     }
 
-    /// <summary>Called by Dapper once for each attempt: a parameter object belongs to one command only.</summary>
+    /// <summary>Called by Dapper once for each attempt: an <see cref="NpgsqlParameter"/> belongs to one command only.</summary>
     void SqlMapper.IDynamicParameters.AddParameters(IDbCommand command, SqlMapper.Identity identity)
     {
         foreach (var (name, type, value) in _parameters)

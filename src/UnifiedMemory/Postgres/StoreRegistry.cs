@@ -12,7 +12,10 @@ internal sealed class StoreRegistry(StoreSchema schema)
         $"""
         SELECT to_regclass('{schema.SchemaVersions}') IS NOT NULL AS "HasVersions",
                to_regclass('{schema.EmbeddingSpace}') IS NOT NULL AS "HasSpace",
+               obj_description(to_regprocedure('{schema.TextVector}(text)'), 'pg_proc') AS "TextConfiguration",
                (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS "Pgvector",
+               (SELECT extnamespace::regnamespace::text FROM pg_extension
+                WHERE extname = 'vector' AND to_regtype('vector') IS NULL) AS "PgvectorHiddenIn",
                current_setting('max_connections')::int AS "MaxConnections",
                current_setting('superuser_reserved_connections')::int
                    + COALESCE(current_setting('reserved_connections', true)::int, 0) AS "Reserved"
@@ -27,12 +30,7 @@ internal sealed class StoreRegistry(StoreSchema schema)
         FROM {schema.EmbeddingSpace}
         """;
 
-    private readonly string _record =
-        $"""
-        INSERT INTO {schema.EmbeddingSpace} (provider, model, dimensions, digest, document_prefix, query_prefix)
-        VALUES (@provider, @model, @dimensions, @digest, @document_prefix, @query_prefix)
-        ON CONFLICT (singleton) DO UPDATE SET digest = COALESCE(embedding_space.digest, excluded.digest)
-        """;
+    private readonly string _record = $"UPDATE {schema.EmbeddingSpace} SET digest = @digest WHERE digest IS NULL AND @digest IS NOT NULL";
 
     public async Task<StoreState> ReadAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
@@ -44,20 +42,16 @@ internal sealed class StoreRegistry(StoreSchema schema)
             ? await connection.QuerySingleOrDefaultAsync<SpaceRow>(Command(_space)).ConfigureAwait(false)
             : null;
         return new StoreState(
-            applied, space?.ToSpace(), server.Pgvector is null ? null : ParseVersion(server.Pgvector), server.MaxConnections, server.Reserved);
+            applied, space?.ToSpace(), server.TextConfiguration, server.Pgvector is null ? null : ParseVersion(server.Pgvector), server.PgvectorHiddenIn,
+            server.MaxConnections, server.Reserved);
 
         CommandDefinition Command(string sql) => new(sql, cancellationToken: cancellationToken);
     }
 
-    /// <summary>Records the space of a new store, and the digest where none was known.</summary>
-    public Task RecordSpaceAsync(NpgsqlConnection connection, EmbeddingSpace space, CancellationToken cancellationToken) =>
-        connection.ExecuteAsync(new CommandDefinition(_record, new SqlParameters()
-            .Add("provider", NpgsqlDbType.Text, space.Provider)
-            .Add("model", NpgsqlDbType.Text, space.Model)
-            .Add("dimensions", NpgsqlDbType.Integer, space.Dimensions)
-            .Add("digest", NpgsqlDbType.Text, space.Digest)
-            .Add("document_prefix", NpgsqlDbType.Text, space.DocumentPrefix)
-            .Add("query_prefix", NpgsqlDbType.Text, space.QueryPrefix), cancellationToken: cancellationToken));
+    /// <summary>Records the digest where none was known: the service was out of reach when the store was made.</summary>
+    public Task RecordDigestAsync(NpgsqlConnection connection, string? digest, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            _record, new SqlParameters().Add("digest", NpgsqlDbType.Text, digest), cancellationToken: cancellationToken));
 
     private static Version ParseVersion(string text) =>
         Version.TryParse(text, out var version) ? version : new Version(int.Parse(text, CultureInfo.InvariantCulture), 0);
@@ -68,7 +62,11 @@ internal sealed class StoreRegistry(StoreSchema schema)
 
         public bool HasSpace { get; init; }
 
+        public string? TextConfiguration { get; init; }
+
         public string? Pgvector { get; init; }
+
+        public string? PgvectorHiddenIn { get; init; }
 
         public int MaxConnections { get; init; }
 

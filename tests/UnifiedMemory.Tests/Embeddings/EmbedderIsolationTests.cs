@@ -134,7 +134,7 @@ internal sealed class EmbedderIsolationTests : EmbedderFixture
     }
 
     [Test]
-    public void A_foreign_exception_is_wrapped_and_its_message_stays_inside()
+    public void A_foreign_exception_is_told_by_its_type_only()
     {
         var provider = new ScriptedProvider { Answer = texts => throw new HttpRequestException($"cannot send {texts[0]}") };
         var embedder = CreateEmbedder(provider);
@@ -142,7 +142,7 @@ internal sealed class EmbedderIsolationTests : EmbedderFixture
             async () => await embedder.EmbedAsync("secret", EmbeddingPurpose.Document, default),
             Throws.TypeOf<UnifiedMemoryException>()
                 .With.Property("IsTransient").True
-                .And.InnerException.TypeOf<HttpRequestException>()
+                .And.InnerException.Null.And.Message.Contains(nameof(HttpRequestException))
                 .And.Message.Not.Contains("secret"));
     }
 

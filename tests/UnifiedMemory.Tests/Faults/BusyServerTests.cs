@@ -157,8 +157,9 @@ public sealed class BusyServerTests : FaultFixture
                 else
                     await store.StoreAsync(new NewMemory($"new {i}", MemoryType.Agent), cancellation.Token);
             }
-            catch (OperationCanceledException)
+            catch (OperationCanceledException exception)
             {
+                Assert.That(exception.CancellationToken, Is.EqualTo(cancellation.Token), "the caller's own");
                 Interlocked.Increment(ref cancelled);
             }
         }));
@@ -170,6 +171,50 @@ public sealed class BusyServerTests : FaultFixture
         var after = await Task.WhenAll(Enumerable.Range(0, 50).Select(_ => store.SearchAsync(new MemoryQuery("memory 1"))));
         Assert.That(after, Has.All.Count.EqualTo(10), "all ten connections work");
         Assert.That(await ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'cancelled'"), Is.LessThanOrEqualTo(10));
+    }
+
+    [Test]
+    public async Task Whatever_is_cancelled_while_the_server_works_ends_with_the_token_of_its_caller()
+    {
+        var stored = await Store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag));
+        await using var blocker = await OpenAsync();
+        await using var transaction = await blocker.BeginTransactionAsync();
+        await using (var command = new NpgsqlCommand($"LOCK TABLE {Table}", blocker, transaction))
+            await command.ExecuteNonQueryAsync();
+        Func<CancellationToken, Task>[] calls =
+        [
+            token => Store.CountAsync(new MemoryFilter(), token),
+            token => Store.DeleteAsync(stored.Id, token),
+            token => Store.StoreAsync(new NewMemory("angle 1", MemoryType.Rag), token),
+            token => Store.StoreManyAsync([new NewMemory("angle 2", MemoryType.Rag)], cancellationToken: token),
+        ];
+
+        foreach (var call in calls)
+        {
+            using var cancellation = new CancellationTokenSource();
+            var running = call(cancellation.Token);
+            await Eventually.TrueAsync(
+                async () => await ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 1, "the call waits for the lock");
+            await cancellation.CancelAsync();
+
+            Assert.That(
+                async () => await running,
+                Throws.InstanceOf<OperationCanceledException>().With.Property(nameof(OperationCanceledException.CancellationToken)).EqualTo(cancellation.Token));
+            await Eventually.TrueAsync(
+                async () => await ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'") == 0, "the statement has ended");
+        }
+    }
+
+    [Test]
+    public void A_server_that_was_reached_is_not_called_out_of_reach()
+    {
+        var connection = new NpgsqlConnectionStringBuilder(Cluster.ConnectionString) { Password = null, Passfile = "/dev/null" };
+        using var store = NewStore(options => options.ConnectionString = connection.ConnectionString);
+
+        var failure = Assert.ThrowsAsync<UnifiedMemoryException>(async () => await store.CountAsync(new MemoryFilter()))!;
+
+        Assert.That(failure.Message, Does.Contain("No password").And.Not.Contain("reached"));
+        Assert.That(failure.IsTransient, Is.False);
     }
 
     [Test]

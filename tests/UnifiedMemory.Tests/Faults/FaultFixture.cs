@@ -43,11 +43,11 @@ public abstract class FaultFixture
     [TearDown]
     public async Task DisposeStoreAsync() => await Store.DisposeAsync();
 
-    protected UnifiedMemoryStore NewStore(Action<UnifiedMemoryOptions>? configure = null)
+    protected UnifiedMemoryStore NewStore(Action<UnifiedMemoryOptions>? configure = null, IEmbeddingProvider? embeddings = null)
     {
         var options = new UnifiedMemoryOptions { ConnectionString = Cluster.ConnectionString, SchemaPrefix = Prefix };
         configure?.Invoke(options);
-        return UnifiedMemoryStore.Create(options, Embeddings);
+        return UnifiedMemoryStore.Create(options, embeddings ?? Embeddings);
     }
 
     /// <summary>

@@ -1,12 +1,14 @@
 using System.Diagnostics;
+using Npgsql;
 
 namespace UnifiedMemory.Tests.Faults;
 
-/// <summary>A host that is killed in the middle of a batch, and the one that does its work again.</summary>
+/// <summary>A host that is killed in the middle of a batch or of a migration, and the one that does its work again.</summary>
 public sealed class KilledProcessTests : FaultFixture
 {
     private const string ConnectionVariable = "UNIFIED_MEMORY_TEST_INGEST_CONNECTION";
     private const string PrefixVariable = "UNIFIED_MEMORY_TEST_INGEST_PREFIX";
+    private const string MigrateVariable = "UNIFIED_MEMORY_TEST_MIGRATE";
 
     private static IEnumerable<NewMemory> Memories =>
         Enumerable.Range(0, 10_000).Select(i => new NewMemory($"memory {i}", MemoryType.Rag) { Metadata = new() { ["n"] = i } });
@@ -30,6 +32,39 @@ public sealed class KilledProcessTests : FaultFixture
         Assert.That(await ScalarAsync<long>($"SELECT count(DISTINCT metadata->'n') FROM {Table} WHERE content = 'memory ' || (metadata->>'n')"), Is.EqualTo(10_000), "no half memory");
     }
 
+    [TestCase("memories", 0)]
+    [TestCase("vector_indexes", 2)]
+    public async Task A_migration_is_finished_by_the_next_run_after_a_kill_in_a_step(string relation, int applied)
+    {
+        await Store.MigrateDownAsync(0);
+        await using var blocker = await OpenAsync();
+        await using var transaction = await blocker.BeginTransactionAsync();
+        await using (var command = new NpgsqlCommand($"CREATE TABLE {Prefix}memories.{relation} ()", blocker, transaction))
+            await command.ExecuteNonQueryAsync();
+        using var child = StartChild(migrate: true);
+        await Eventually.TrueAsync(
+            async () => await ScalarAsync<long>("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'CREATE %'") == 1,
+            "the child's step waits for the name");
+        child.Kill();
+        await child.WaitForExitAsync();
+        Assert.That((await Store.GetMigrationStatusAsync()).Applied, Has.Count.EqualTo(applied), "it was killed in the step");
+
+        // The session of the child has not noticed yet: it goes on now, beside the next run.
+        await transaction.RollbackAsync();
+        if (applied > 0)
+        {
+            await using var other = NewStore(embeddings: new RecordingEmbeddingProvider(model: "another"));
+            Assert.That(
+                async () => await other.MigrateAsync(),
+                Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contain("another embedding space"), "the space is that of the vectors");
+        }
+
+        Assert.That((await Store.MigrateAsync()).Pending, Is.Empty);
+        Assert.That(await ScalarAsync<long>("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), Is.Zero);
+        await Store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag));
+        Assert.That(await Store.SearchAsync(new MemoryQuery("angle 0")), Has.Count.EqualTo(1));
+    }
+
     /// <summary>What the child does, when it is one.</summary>
     internal static async Task RunChildAsync()
     {
@@ -42,11 +77,14 @@ public sealed class KilledProcessTests : FaultFixture
             StoreBatchSize = 100,
         };
         await using var store = UnifiedMemoryStore.Create(options, new RecordingEmbeddingProvider());
-        await store.StoreManyAsync(Memories);
+        if (Environment.GetEnvironmentVariable(MigrateVariable) is { Length: > 0 })
+            await store.MigrateAsync();
+        else
+            await store.StoreManyAsync(Memories);
         Environment.Exit(0);
     }
 
-    private Process StartChild()
+    private Process StartChild(bool migrate = false)
     {
         var assembly = typeof(KilledProcessTests).Assembly.Location;
         return Process.Start(new ProcessStartInfo("dotnet", ["exec", assembly])
@@ -56,6 +94,7 @@ public sealed class KilledProcessTests : FaultFixture
                 ["DOTNET_STARTUP_HOOKS"] = assembly,
                 [ConnectionVariable] = Cluster.ConnectionString,
                 [PrefixVariable] = Prefix,
+                [MigrateVariable] = migrate ? "yes" : "",
             },
         })!;
     }

@@ -199,6 +199,41 @@ public sealed class LostConnectionTests : FaultFixture
     }
 
     [Test]
+    public async Task A_purge_whose_answer_got_lost_goes_on_and_counts_all()
+    {
+        await Store.StoreManyAsync(Enumerable.Range(0, 2500).Select(i =>
+            new NewMemory($"memory {i}", MemoryType.Rag) { ExpiresAt = DateTimeOffset.UtcNow.AddMinutes(-1) }));
+        await using var proxy = TcpProxy.StartFor(Cluster.ConnectionString);
+        await using var store = NewStore(options => options.ConnectionString = proxy.Rewrite(Cluster.ConnectionString));
+        await store.CountAsync(new MemoryFilter());
+
+        proxy.CutWhenServerSends("COMMIT");
+        var purged = await store.PurgeExpiredAsync();
+
+        Assert.That(proxy.FaultsFired, Is.EqualTo(1));
+        Assert.That(purged, Is.EqualTo(2500));
+        Assert.That(await ScalarAsync<long>($"SELECT count(*) FROM {Table}"), Is.Zero);
+    }
+
+    [TestCase("angle 0")]
+    [TestCase("angle 90")]
+    public async Task An_update_that_expires_its_memory_and_whose_answer_got_lost_still_finds_it(string content)
+    {
+        var stored = await Store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag));
+        await using var proxy = TcpProxy.StartFor(Cluster.ConnectionString);
+        await using var store = NewStore(options => options.ConnectionString = proxy.Rewrite(Cluster.ConnectionString));
+        await store.CountAsync(new MemoryFilter());
+        var update = new MemoryUpdate { Content = content, Kind = "over", ExpiresAt = DateTimeOffset.UtcNow.AddMinutes(-1) };
+
+        proxy.CutWhenServerSends("UPDATE 1");
+        var updated = await store.UpdateAsync(stored.Id, update);
+
+        Assert.That(proxy.FaultsFired, Is.EqualTo(1));
+        Assert.That((updated?.Content, updated?.Kind), Is.EqualTo((content, "over")));
+        Assert.That(await store.UpdateAsync(stored.Id, update), Is.Null, "a call of its own finds no expired memory");
+    }
+
+    [Test]
     public async Task A_network_that_swallows_connections_is_waited_out()
     {
         await using var proxy = TcpProxy.StartFor(Cluster.ConnectionString);

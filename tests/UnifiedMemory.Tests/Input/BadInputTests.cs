@@ -36,10 +36,16 @@ public sealed class BadInputTests : StoreFixture
             ("half a surrogate pair in metadata", Good with { Metadata = new JsonObject { ["a"] = "\ud83e" } }, "surrogate"),
             ("U+0000 as a character in metadata", Good with { Metadata = new JsonObject { ["a"] = JsonValue.Create('\0') } }, "U+0000"),
             ("half a pair as a character in metadata", Good with { Metadata = new JsonObject { ["a"] = JsonValue.Create('\ud800') } }, "surrogate"),
+            ("an escaped half pair in parsed metadata", Good with { Metadata = Parsed("""{"a":"\ud800"}""") }, "surrogate"),
+            ("an escaped half pair as a key of parsed metadata", Good with { Metadata = Parsed("""{"\ud800":1}""") }, "surrogate"),
+            ("an escaped U+0000 behind a backslash in parsed metadata", Good with { Metadata = Parsed("""{"a":"\\\u0000"}""") }, "U+0000"),
+            ("U+0000 in an object of the caller's own type", Good with { Metadata = new JsonObject { ["a"] = JsonValue.Create(new { Text = "\0" }) } }, "U+0000"),
+            ("half a pair in an object of the caller's own type", Good with { Metadata = new JsonObject { ["a"] = JsonValue.Create(new { Text = "\ud83e" }) } }, "surrogate"),
+            ("a name twice in parsed metadata", Good with { Metadata = Parsed("""{"a":1,"a":2}""") }, "Duplicate"),
             ("an unmapped date", Good with { CreatedAt = default(DateTimeOffset) }, "CreatedAt"),
             ("an unmapped expiry", Good with { ExpiresAt = default(DateTimeOffset) }, "ExpiresAt"),
             ("large metadata", Good with { Metadata = new JsonObject { ["a"] = new string('x', 70_000) } }, "65,536"),
-            ("deep metadata", Good with { Metadata = Deep(100) }, "64 levels"),
+            ("deep metadata", Good with { Metadata = Deep(100) }, "depth of 64"),
         ];
         return cases.Select(one => new TestCaseData(one.Memory, one.Message).SetArgDisplayNames(one.Name));
     }
@@ -53,6 +59,33 @@ public sealed class BadInputTests : StoreFixture
         Assert.That(many.Select(result => result.Outcome), Is.EqualTo(new[] { StoreOutcome.Created, StoreOutcome.Rejected, StoreOutcome.Created }));
         Assert.That(many[1].Rejection, Does.Contain(message));
         Assert.That(Embeddings.Embedded, Is.EquivalentTo(new[] { "good", "another" }));
+    }
+
+    [Test]
+    public async Task Metadata_of_any_type_that_has_a_form_in_JSON_is_stored()
+    {
+        var stored = await Store.StoreAsync(Good with
+        {
+            Metadata = new JsonObject
+            {
+                ["day"] = JsonValue.Create(DayOfWeek.Friday),
+                ["list"] = JsonValue.Create(new List<int> { 1, 2 }),
+                ["own"] = JsonValue.Create(new { Text = "a", At = new DateOnly(2026, 3, 1) }),
+                ["span"] = JsonValue.Create(TimeSpan.FromMinutes(1)),
+                ["not an escape"] = "\\u0000 \\uFFFD \ufffd",
+                ["parsed"] = JsonNode.Parse("""["\ufffd", "\ud83e\udde0"]"""),
+            },
+        });
+
+        Assert.That(
+            JsonNode.DeepEquals((await Store.GetAsync(stored.Id))!.Metadata, JsonNode.Parse(
+                """
+                {
+                    "day": 5, "list": [1, 2], "own": {"Text": "a", "At": "2026-03-01"}, "span": "00:01:00",
+                    "not an escape": "\\u0000 \\uFFFD \ufffd", "parsed": ["\ufffd", "🧠"]
+                }
+                """)),
+            Is.True);
     }
 
     public static IEnumerable<TestCaseData> BadQueries()
@@ -146,6 +179,8 @@ public sealed class BadInputTests : StoreFixture
         ];
         return "h" + string.Concat(Enumerable.Range(0, random.Next(1, 8)).Select(_ => pieces[random.Next(pieces.Length)])) + random.Next(1_000_000);
     }
+
+    private static JsonObject Parsed(string json) => (JsonObject)JsonNode.Parse(json)!;
 
     private static JsonObject Deep(int levels) =>
         Enumerable.Range(0, levels).Aggregate(new JsonObject(), (inner, _) => new JsonObject { ["a"] = inner });

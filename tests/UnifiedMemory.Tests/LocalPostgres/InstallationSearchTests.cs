@@ -19,9 +19,19 @@ public sealed class InstallationSearchTests : LocalPostgresFixture
     [Test]
     public async Task One_without_pgvector_or_without_a_server_is_none()
     {
-        string[] directories = [Install("17.2", pgvector: false), Directory, Path.Combine(Directory, "nowhere")];
+        string[] directories = [Install("17.2", pgvector: null), Directory, Path.Combine(Directory, "nowhere")];
 
         Assert.That(await InstallationSearch.FindAsync(directories, CancellationToken.None), Is.Empty);
+    }
+
+    [Test]
+    public async Task One_whose_pgvector_is_too_old_for_a_store_is_none()
+    {
+        string[] directories = [Install("18.0", pgvector: "0.6.0"), Install("17.2", pgvector: "0.7.4"), Install("16.1", pgvector: "0.8.0"), Install("15.3", pgvector: "0.10.0")];
+
+        var found = await InstallationSearch.FindAsync(directories, CancellationToken.None);
+
+        Assert.That(found.Select(one => one.PgvectorVersion), Is.EqualTo(new[] { "0.8.0", "0.10.0" }));
     }
 
     [Test]
@@ -32,7 +42,7 @@ public sealed class InstallationSearchTests : LocalPostgresFixture
         Assert.That(found, Has.Count.EqualTo(1));
     }
 
-    private string Install(string version, bool pgvector = true, bool pgConfig = true)
+    private string Install(string version, string? pgvector = "0.8.1", bool pgConfig = true)
     {
         var root = Path.Combine(Directory, version);
         var bin = Path.Combine(root, "bin");
@@ -44,8 +54,8 @@ public sealed class InstallationSearchTests : LocalPostgresFixture
         Write("postgres", $"echo 'postgres (PostgreSQL) {version} (Debian {version}-1)'");
         if (pgConfig)
             Write("pg_config", $"echo '{root}/share'");
-        if (pgvector)
-            File.WriteAllText(Path.Combine(extensions, "vector.control"), "comment = 'x'\ndefault_version = '0.8.1'\n");
+        if (pgvector is not null)
+            File.WriteAllText(Path.Combine(extensions, "vector.control"), $"comment = 'x'\ndefault_version = '{pgvector}'\n");
         return bin;
 
         void Write(string program, string script)

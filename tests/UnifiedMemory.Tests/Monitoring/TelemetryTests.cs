@@ -13,6 +13,9 @@ public sealed class TelemetryTests : StoreFixture
     {
         var spans = new ConcurrentQueue<Activity>();
         using var listener = Listen(spans);
+        await Store.MigrateDownAsync(0);
+        Embeddings.OnDescribe = space => space with { Provider = "tester" };
+        await Store.MigrateAsync();
         await Store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag));
         await Store.SearchAsync(new MemoryQuery("angle 0"));
 
@@ -20,6 +23,9 @@ public sealed class TelemetryTests : StoreFixture
         Assert.That(search.GetTagItem("gen_ai.operation.name"), Is.EqualTo("search_memory"));
         Assert.That(search.GetTagItem("unifiedmemory.search.matches"), Is.EqualTo(1));
         Assert.That(spans.Count(span => span.DisplayName == "create_memory"), Is.EqualTo(1));
+        Assert.That(
+            spans.Where(span => span.DisplayName == "embeddings recording").Select(span => span.GetTagItem("gen_ai.provider.name")),
+            Is.EqualTo(new[] { "tester", "tester" }), "the name that the space has, not that of a type");
     }
 
     [Test]
@@ -99,6 +105,11 @@ public sealed class TelemetryTests : StoreFixture
         output.Add(await FailureOf(() => store.UpdateAsync(stored.Id, new MemoryUpdate { Content = secret })));
         output.Add(await FailureOf(() => store.StoreAsync(new NewMemory("refused by the server", MemoryType.Rag) { Metadata = new() { [secret] = System.Text.Json.Nodes.JsonNode.Parse("1e200000") } })));
         output.Add((await store.StoreManyAsync(Enumerable.Range(0, 30).Select(i => new NewMemory($"{secret} {i} copied", MemoryType.Rag) { Metadata = new() { [secret] = System.Text.Json.Nodes.JsonNode.Parse("1e200000") } })))[7].Rejection!);
+        Embeddings.OnEmbed = (texts, _) => throw new InvalidOperationException("cannot embed " + texts[0]);
+        output.Add(await FailureOf(() => store.StoreAsync(new NewMemory(secret + " 3", MemoryType.Rag))));
+        output.Add(await FailureOf(() => store.StoreManyAsync([new NewMemory(secret + " 4", MemoryType.Rag)])));
+        output.Add(await FailureOf(() => store.SearchAsync(new MemoryQuery(secret + " 5"))));
+        output.Add(await FailureOf(() => store.UpdateAsync(stored.Id, new MemoryUpdate { Content = secret + " 6" })));
         var wrong = new Npgsql.NpgsqlConnectionStringBuilder(TestServer.ConnectionString) { Host = "127.0.0.1", Password = secret, Port = 1 };
         await using var unreachable = UnifiedMemoryStore.Create(
             new UnifiedMemoryOptions { ConnectionString = wrong.ConnectionString, RetryBudget = TimeSpan.Zero }, Embeddings, loggers);

@@ -96,6 +96,32 @@ public sealed class MetadataFilterTests : StoreFixture
     }
 
     [Test]
+    public async Task As_many_conditions_as_are_allowed_are_answered_and_more_are_refused()
+    {
+        static MetadataFilter[] Conditions(int count) => [.. Enumerable.Range(0, count).Select(i => MetadataFilter.Field("lines").GreaterThan(i))];
+        await Store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag) { Metadata = (JsonObject)Metadata.DeepClone() });
+
+        var most = MetadataFilter.Any(Conditions(500)) & !MetadataFilter.All(Conditions(500));
+        Assert.That(await Store.CountAsync(new MemoryFilter { Metadata = most }), Is.EqualTo(1));
+        Assert.That(
+            () => most | MetadataFilter.Field("lines").Exists(),
+            Throws.ArgumentException.With.Message.Contain("1,000 conditions; this one has 1,001").And.Message.Contain("Use In"));
+    }
+
+    [Test]
+    public void A_condition_that_is_null_is_refused_by_name()
+    {
+        var condition = MetadataFilter.Field("a").Exists();
+        Assert.Multiple(() =>
+        {
+            Assert.That(() => MetadataFilter.All(null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("filters"));
+            Assert.That(() => MetadataFilter.All(condition, null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("filters"));
+            Assert.That(() => MetadataFilter.Any(null!, condition), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("filters"));
+            Assert.That(() => MetadataFilter.Not(null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("filter"));
+        });
+    }
+
+    [Test]
     public void A_filter_that_makes_no_sense_is_refused_with_the_value()
     {
         Assert.Multiple(() =>
@@ -104,6 +130,9 @@ public sealed class MetadataFilterTests : StoreFixture
             Assert.That(() => MetadataFilter.Field("a\0b"), Throws.ArgumentException.With.Message.Contain("U+0000 at index 1"));
             Assert.That(() => MetadataFilter.Field("a").GreaterThan(double.NaN), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contain("NaN"));
             Assert.That(() => MetadataFilter.Field("a").In([.. Enumerable.Range(0, 1001).Select(i => (JsonNode?)i)]), Throws.ArgumentException.With.Message.Contain("1001"));
+            Assert.That(
+                () => MetadataFilter.Field([.. Enumerable.Repeat("a", 16)]).EqualTo(Enumerable.Range(0, 50).Aggregate(new JsonArray(), (inner, _) => new JsonArray(inner))),
+                Throws.ArgumentException.With.Message.Contain("depth of 64"));
             Assert.That(
                 () => Enumerable.Range(0, 10_000).Aggregate(MetadataFilter.Field("a").Exists(), (filter, _) => !filter),
                 Throws.ArgumentException.With.Message.Contain("64 levels"));

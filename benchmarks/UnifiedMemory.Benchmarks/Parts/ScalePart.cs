@@ -1,0 +1,87 @@
+using System.Diagnostics;
+using System.Globalization;
+using UnifiedMemory.Benchmarks.Measuring;
+using UnifiedMemory.Benchmarks.Reporting;
+using UnifiedMemory.Benchmarks.Running;
+using UnifiedMemory.Benchmarks.Sides;
+using UnifiedMemory.Benchmarks.Workload;
+
+namespace UnifiedMemory.Benchmarks.Parts;
+
+/// <summary>
+/// One large table with a halfvec index: what it takes to load and build, how large it is, and how the library searches it.
+/// Loaded by COPY, since how fast the library stores is measured elsewhere.
+/// </summary>
+internal static class ScalePart
+{
+    private const string Prefix = "load_scale_";
+    private const string Schema = Prefix + "memories";
+    private const int Chunk = 10_000;
+    private const int Queries = 40;
+
+    public static async Task RunAsync(LoadOptions options, Report report)
+    {
+        await BenchmarkServer.ExecuteAsync($"DROP SCHEMA IF EXISTS {Schema} CASCADE");
+        var set = new SearchSet(Schema, Queries);
+        await using var library = await LibrarySide.CreateAsync(Prefix, set.Provider());
+        var load = await LoadAsync(options.Rows);
+        var build = await TimeAsync(() => VectorIndexes.BuildAsync(Schema, halfPrecision: true));
+        await BenchmarkServer.ExecuteAsync($"VACUUM ANALYZE {Schema}.memories");
+
+        report.Line(string.Create(CultureInfo.InvariantCulture, $"### {options.Rows:N0} × {ClusteredVectors.Dimensions}, halfvec HNSW index"));
+        report.Table(["load", "rows a second", "vector indexes built in", "table", "vector indexes", "all indexes"], (string[][])
+        [[
+            report.Value("scale.load_seconds", load, format: "N0") + " s",
+            Show.Count(options.Rows / load),
+            report.Value("scale.build_seconds", build, format: "N0") + " s",
+            report.Value("scale.table_mb", await MegabytesAsync($"pg_table_size('{Schema}.memories')"), format: "N0") + " MB",
+            report.Value("scale.vector_indexes_mb", await MegabytesAsync(
+                $"sum(pg_relation_size(('{Schema}.' || quote_ident(name))::regclass))::bigint FROM {Schema}.vector_indexes"), format: "N0") + " MB",
+            report.Value("scale.indexes_mb", await MegabytesAsync($"pg_indexes_size('{Schema}.memories')"), format: "N0") + " MB",
+        ]]);
+        report.Line("");
+        report.Table(["search", "p50", "p95", "fewest rows of 20", "recall at 20"], await SearchAsync(library, set, options, report));
+    }
+
+    /// <summary>In seconds, without the time that making the memories takes.</summary>
+    private static async Task<double> LoadAsync(int rows)
+    {
+        await using var raw = new RawSide(Schema);
+        var seconds = 0.0;
+        foreach (var memories in MemoryToStore.Create("memory", rows, seed: 1).Chunk(Chunk))
+            seconds += await TimeAsync(() => raw.StoreManyAsync(memories));
+
+        return seconds;
+    }
+
+    private static async Task<List<string[]>> SearchAsync(LibrarySide library, SearchSet set, LoadOptions options, Report report)
+    {
+        var rows = new List<string[]>();
+        foreach (var searched in SearchCases.All)
+        {
+            var key = "scale." + SearchCases.KeyOf(searched);
+            var answers = await set.AskAsync(searched, text => library.SearchAsync(searched, text));
+            var times = (await Interleaved.CallsAsync(options.Time, [index => library.SearchAsync(searched, set[index])]))[0];
+            rows.Add(
+            [
+                SearchCases.NameOf(searched),
+                report.Value($"{key}.p50_ms", times.Median * 1e3) + " ms",
+                report.Value($"{key}.p95_ms", times.Percentile(0.95) * 1e3) + " ms",
+                report.Value($"{key}.rows", answers.Fewest, Target.Above(SearchCases.Limit), "0"),
+                report.Value($"{key}.recall", answers.Recall, Target.Above(0.98), "0.000"),
+            ]);
+        }
+
+        return rows;
+    }
+
+    private static async Task<double> MegabytesAsync(string size) =>
+        await BenchmarkServer.QueryAsync<long>($"SELECT {size}") / (1024.0 * 1024);
+
+    private static async Task<double> TimeAsync(Func<Task> work)
+    {
+        var started = Stopwatch.GetTimestamp();
+        await work();
+        return Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+}

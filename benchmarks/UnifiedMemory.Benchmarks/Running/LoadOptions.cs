@@ -1,0 +1,58 @@
+namespace UnifiedMemory.Benchmarks.Running;
+
+/// <summary>The arguments of the load runner.</summary>
+internal sealed record LoadOptions
+{
+    public const string Usage =
+        """
+        usage: bench [--quick] [--rows N] [--json FILE] [--output DIR] [part ...]
+               bench --filter PATTERN [--rows N ...]     BenchmarkDotNet, with its own arguments
+
+        parts: bulk store search callers recall sizes (all of them without a name), scale (only by its name)
+        """;
+
+    public static IReadOnlyList<string> AllParts { get; } = ["bulk", "store", "search", "callers", "recall", "sizes"];
+
+    public bool Quick { get; private init; }
+
+    public int Rows { get; private init; }
+
+    public string? Json { get; private init; }
+
+    public string Output { get; private init; } = "artifacts/benchmarks";
+
+    public IReadOnlyList<string> Parts { get; private init; } = [];
+
+    /// <summary>How long a comparison of two calls takes.</summary>
+    public TimeSpan Time => TimeSpan.FromSeconds(Quick ? 6 : 30);
+
+    /// <summary>Queries, which are also those whose recall is measured.</summary>
+    public int Queries => Quick ? 60 : 100;
+
+    /// <exception cref="ArgumentException">An argument is not known, or lacks its value.</exception>
+    public static LoadOptions Parse(IReadOnlyList<string> arguments)
+    {
+        var options = new LoadOptions();
+        var rest = new Queue<string>(arguments);
+        while (rest.TryDequeue(out var argument))
+        {
+            options = argument switch
+            {
+                "--quick" => options with { Quick = true },
+                "--rows" => options with { Rows = int.Parse(Next(), System.Globalization.CultureInfo.InvariantCulture) },
+                "--json" => options with { Json = Next() },
+                "--output" => options with { Output = Next() },
+                _ when argument == "scale" || AllParts.Contains(argument) => options with { Parts = [.. options.Parts, argument] },
+                _ => throw new ArgumentException($"'{argument}' is not an argument.\n{Usage}"),
+            };
+
+            string Next() => rest.TryDequeue(out var value) ? value : throw new ArgumentException($"{argument} needs a value.\n{Usage}");
+        }
+
+        return options with
+        {
+            Parts = options.Parts.Count == 0 ? AllParts : options.Parts,
+            Rows = options.Rows > 0 ? options.Rows : options.Parts.Contains("scale") ? 1_000_000 : options.Quick ? 20_000 : 100_000,
+        };
+    }
+}

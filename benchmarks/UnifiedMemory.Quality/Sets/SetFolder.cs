@@ -1,0 +1,55 @@
+using System.Text.Json;
+
+namespace UnifiedMemory.Quality.Sets;
+
+/// <summary>Folders with a set in them, known by the files that they hold.</summary>
+internal static class SetFolder
+{
+    /// <summary>The sets in this folder and in the folders in it, by name.</summary>
+    /// <exception cref="InvalidDataException">There is none, or one is not as it should be.</exception>
+    public static IReadOnlyList<RetrievalSet> LoadAll(string directory)
+    {
+        var sets = Directory.GetDirectories(directory).Append(directory)
+            .Order(StringComparer.Ordinal)
+            .Select(Load)
+            .OfType<RetrievalSet>()
+            .ToList();
+        if (sets.Find(set => set.Questions.Count == 0) is { } empty)
+            throw new InvalidDataException($"The set '{empty.Name}' has no question with evidence.");
+        return sets.Count > 0
+            ? sets
+            : throw new InvalidDataException(
+                $"'{directory}' holds no set: no folder with turns.jsonl and questions.jsonl, or with functions.jsonl and queries.jsonl.");
+    }
+
+    private static RetrievalSet? Load(string folder)
+    {
+        var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        if (Has(ConversationFiles.Turns) && Has(ConversationFiles.Questions))
+            return ConversationFiles.Load(folder, name);
+        return Has(CodeFiles.Functions) && Has(CodeFiles.Queries) ? CodeFiles.Load(folder, name) : null;
+
+        bool Has(string file) => File.Exists(Path.Combine(folder, file + ".jsonl"));
+    }
+
+    /// <summary>The lines of <c>file.jsonl</c>, each with its vector from <c>file.f32</c>.</summary>
+    /// <exception cref="InvalidDataException">A line is not as it should be, or there are not as many vectors as lines.</exception>
+    public static IReadOnlyList<(T Line, float[] Vector)> Read<T>(string folder, string file)
+    {
+        var path = Path.Combine(folder, file + ".jsonl");
+        var lines = new List<T>();
+        foreach (var line in File.ReadLines(path).Where(line => line.Length > 0))
+        {
+            try
+            {
+                lines.Add(JsonSerializer.Deserialize<T>(line, JsonSerializerOptions.Web) ?? throw new JsonException("It is null."));
+            }
+            catch (JsonException exception)
+            {
+                throw new InvalidDataException($"Entry {lines.Count + 1} of {path} is not as it should be: {exception.Message}", exception);
+            }
+        }
+
+        return [.. lines.Zip(VectorFile.Read(Path.Combine(folder, file + ".f32"), lines.Count))];
+    }
+}

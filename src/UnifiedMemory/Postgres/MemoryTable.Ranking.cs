@@ -1,0 +1,124 @@
+using System.Globalization;
+using Dapper;
+using NpgsqlTypes;
+using UnifiedMemory.Input;
+using UnifiedMemory.Searching;
+
+namespace UnifiedMemory.Postgres;
+
+internal sealed partial class MemoryTable
+{
+    /// <summary>The days after which being near a named date counts half.</summary>
+    private const string DateHalfTimeDays = "5";
+
+    /// <summary>
+    /// The best memories by all that the query asks for, in one round trip: the candidates of each half are taken, each of them is
+    /// scored for both, and the scores become one.
+    /// </summary>
+    /// <param name="query">What is looked for.</param>
+    /// <param name="vector"><c>null</c> in text mode.</param>
+    /// <param name="plan">How the nearest are found.</param>
+    /// <param name="scope">The memories that fulfil the filter.</param>
+    /// <param name="candidates">How many each half contributes.</param>
+    /// <param name="cancellationToken">Ends the statement.</param>
+    /// <returns>The matches, and how many candidates the vectors had.</returns>
+    public Task<(List<MemoryMatch> Matches, int Nearest)> RankAsync(
+        MemoryQuery query, float[]? vector, SearchPlan plan, ScopeStatistics scope, int candidates, CancellationToken cancellationToken)
+    {
+        var dates = query.TimeWeight > 0 ? NamedDates.In(query.Text) : [];
+        var parameters = new SqlParameters()
+            .AddVector("query", vector)
+            .Add("text", NpgsqlDbType.Text, query.Text)
+            .Add("text_weight", NpgsqlDbType.Double, query.Mode == SearchMode.Text ? 1 : query.TextWeight)
+            .Add("scope", NpgsqlDbType.Double, scope.Matching)
+            .Add("visited", NpgsqlDbType.Double, scope.Visited)
+            .Add("average", NpgsqlDbType.Double, Math.Max(1, scope.AverageWords))
+            .Add("minimum", NpgsqlDbType.Double, query.MinimumSimilarity ?? -2)
+            .Add("neighbour_weight", NpgsqlDbType.Double, query.NeighbourWeight)
+            .Add("time_weight", NpgsqlDbType.Double, query.TimeWeight)
+            .Add("dates_from", NpgsqlDbType.Array | NpgsqlDbType.TimestampTz, dates.Select(date => date.From).ToArray())
+            .Add("dates_to", NpgsqlDbType.Array | NpgsqlDbType.TimestampTz, dates.Select(date => date.To).ToArray())
+            .Add("half_life", NpgsqlDbType.Double, query.RecencyHalfLife?.TotalSeconds)
+            .Add("importance_weight", NpgsqlDbType.Double, query.ImportanceWeight);
+        var sql = RankSql(query, plan, FilterSql.From(query, parameters).ToString(), candidates);
+        return database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
+        {
+            var rows = (await connection.QueryAsync<MatchRow>(
+                new CommandDefinition(sql, parameters, cancellationToken: token)).ConfigureAwait(false)).AsList();
+            var neighbours = rows.Where(row => row.NeighbourOf is not null)
+                .OrderBy(row => row.CreatedAt).ThenBy(row => row.Id).ToLookup(row => row.NeighbourOf, row => row.ToRecord());
+            var matches = rows.Where(row => row.NeighbourOf is null).OrderByDescending(row => row.Score).ThenBy(row => row.Id).ToList();
+            if (query.Diversity > 0)
+                matches = MarginalRelevance.Choose(matches, query.Limit, query.Diversity);
+            return (matches.Select(row => row.ToMatch(query.Mode, [.. neighbours[row.Id]])).ToList(), matches.FirstOrDefault()?.Nearest ?? 0);
+        }, cancellationToken);
+    }
+
+    private string RankSql(MemoryQuery query, SearchPlan plan, string filter, int candidates)
+    {
+        var (byVector, byText, besides) = (query.Mode != SearchMode.Text, query.Mode != SearchMode.Vector, query.Neighbours > 0);
+        var (vectorPart, textPart) = query.Fusion == FusionMethod.ReciprocalRank && query.Mode == SearchMode.Hybrid
+            ? ("(1 - text_weight) * 61 / (60 + vector_rank)", "CASE WHEN text_score > 0 THEN text_weight * 61 / (60 + text_rank) ELSE 0 END")
+            : ("(1 - text_weight) * similarity / CASE WHEN text_weight > 0 AND best_similarity > 0 THEN best_similarity ELSE 1 END",
+               "CASE WHEN text_score > 0 THEN text_weight * text_score / best_text ELSE 0 END");
+        return string.Create(CultureInfo.InvariantCulture,
+            $"""
+            BEGIN READ ONLY;
+            {Settings(SearchPlan.Exact)}
+            {(plan.Index is null ? "" : Settings(plan))}
+            WITH {(byVector ? $"near AS MATERIALIZED ({Nearest(plan, filter, candidates)})," : "")}
+            {(byText ? Words(filter, candidates) + "," : "")}
+            found AS MATERIALIZED (
+                {(byVector ? "SELECT namespace, id FROM near" : "")} {(byVector && byText ? "UNION" : "")} {(byText ? "SELECT namespace, id FROM worded" : "")}),
+            {(besides ? $"beside AS MATERIALIZED ({Beside("found", query.Neighbours, filter)})," : "")}
+            candidate AS MATERIALIZED (
+                SELECT namespace, id FROM found {(besides ? "UNION SELECT namespace, other FROM beside" : "")}),
+            scored AS MATERIALIZED (
+                SELECT namespace, memory.id, created_at, importance,
+                       {(byVector ? "1 - (embedding <=> @query)" : "0::float8")} AS similarity,
+                       {(byText ? TextScore : "0::float8")} AS text_score
+                FROM candidate JOIN {schema.Memories} AS memory USING (namespace, id)),
+            ranked AS MATERIALIZED (
+                SELECT *, rank() OVER (ORDER BY similarity DESC) AS vector_rank, rank() OVER (ORDER BY text_score DESC) AS text_rank,
+                       max(similarity) OVER () AS best_similarity, max(text_score) OVER () AS best_text,
+                       CASE WHEN max(text_score) OVER () > 0 THEN @text_weight ELSE 0 END AS text_weight
+                FROM scored WHERE similarity >= @minimum),
+            parted AS MATERIALIZED (SELECT *, {vectorPart} AS vector_part, {textPart} AS text_part FROM ranked),
+            {(besides ? Surrounded + "," : "")}
+            summed AS MATERIALIZED (
+                SELECT namespace, id, similarity, text_score, vector_rank, text_rank, vector_part, text_part,
+                       {(besides ? "COALESCE(surrounded.part, 0)" : "0::float8")} AS neighbour_part,
+                       {(query.TimeWeight > 0 ? TimePart : "0::float8")} AS time_part,
+                       {(query.RecencyHalfLife is null ? "1::float8" : RecencyFactor)} AS recency_factor,
+                       1 + @importance_weight * (importance - 0.5::float8) AS importance_factor
+                FROM parted {(besides ? "LEFT JOIN surrounded USING (namespace, id)" : "")}),
+            final AS MATERIALIZED (
+                SELECT *, (vector_part + text_part + neighbour_part + time_part) * recency_factor * importance_factor AS score
+                FROM summed {(byVector ? "" : "WHERE text_part + neighbour_part > 0")}
+                ORDER BY score DESC, id LIMIT {(query.Diversity > 0 ? Math.Max(candidates, query.Limit) : query.Limit)})
+            SELECT {Columns}, similarity AS "Similarity", text_score AS "TextScore", vector_rank::int AS "VectorRank", text_rank::int AS "TextRank",
+                   score AS "Score", vector_part AS "VectorPart", text_part AS "TextPart", neighbour_part AS "NeighbourPart",
+                   time_part AS "TimePart", recency_factor AS "RecencyFactor", importance_factor AS "ImportanceFactor",
+                   {(query.Diversity > 0 ? "embedding::real[]" : "NULL::real[]")} AS "Embedding",
+                   {(byVector ? "(SELECT count(*) FROM near)::int" : "0")} AS "Nearest", NULL::uuid AS "NeighbourOf"
+            FROM final JOIN {schema.Memories} USING (namespace, id)
+            {(query.IncludeNeighbours ? $"UNION ALL {Neighbours(Math.Max(1, query.Neighbours), filter)}" : "")};
+            COMMIT
+            """);
+    }
+
+    /// <summary>The nearest by vector, for the plan.</summary>
+    private string Nearest(SearchPlan plan, string filter, int candidates) => plan.Index is { } index
+        ? $"""
+          SELECT namespace, id FROM (SELECT * FROM {Ordered(index)} LIMIT {plan.Candidates}) AS nearest WHERE {filter} LIMIT {candidates}
+          """
+        : $"""SELECT namespace, id FROM ({Compared(filter)}) AS compared ORDER BY distance, id LIMIT {candidates}""";
+
+    private const string TimePart =
+        $"""
+        @time_weight * COALESCE((SELECT max(0.5::float8 ^ (extract(epoch FROM GREATEST(named.since - created_at, created_at - named.until, interval '0'))::float8
+            / 86400 / {DateHalfTimeDays})) FROM unnest(@dates_from, @dates_to) AS named (since, until)), 0)
+        """;
+
+    private const string RecencyFactor = "0.5::float8 ^ (GREATEST(extract(epoch FROM now() - created_at)::float8, 0) / @half_life)";
+}

@@ -1,0 +1,17 @@
+namespace UnifiedMemory.Searching;
+
+/// <summary>What is known of the memories that fulfil a filter, its scope: sampled or counted, never guessed.</summary>
+/// <param name="Total">Memories in the table.</param>
+/// <param name="Visited">Memories that fulfil the conditions an ordinary index can answer: what an exact search reads.</param>
+/// <param name="Matching">Memories that fulfil the whole filter.</param>
+/// <param name="AverageWords">The average number of different words of those, for BM25; 0 when there are none.</param>
+internal sealed record ScopeStatistics(double Total, double Visited, double Matching, double AverageWords)
+{
+    /// <summary>
+    /// How many times rarer the matching ones are near the queries than in the whole table: 1, and more after searches through an
+    /// index that found too few. Only ever raised, and forgotten with the statistics.
+    /// </summary>
+    public double Scarcity { get; private set; } = 1;
+
+    public void FoundTooFew() => Scarcity *= 4;
+}
