@@ -61,9 +61,8 @@ internal sealed partial class MemoryTable
     /// <summary>The rows of the table as this index yields them. Only the index's own expression and predicate make the planner use it.</summary>
     private string Ordered(VectorIndex index)
     {
-        var type = index.Type is { } one ? $"WHERE memory_type = '{MemoryTypeNames.NameOf(one)}'" : "";
         var cast = index.HalfPrecision ? $"::halfvec({dimensions})" : "";
-        return $"{schema.Memories} {type} ORDER BY embedding{cast} <=> @query{cast}";
+        return $"{schema.Memories}{VectorIndexDefinition.WhereOf(index.Type)} ORDER BY embedding{cast} <=> @query{cast}";
     }
 
     /// <summary>
@@ -85,15 +84,15 @@ internal sealed partial class MemoryTable
           {Effort(plan)}
           """;
 
-    private static string Effort(SearchPlan plan) => plan switch
+    private static string Effort(SearchPlan plan)
     {
-        { Index.Method: VectorIndexMethod.IvfFlat } => $"SET LOCAL ivfflat.probes = {plan.Effort};",
-        { Iterative: true } =>
-            $"""
-            SET LOCAL hnsw.ef_search = {plan.Effort};
-            SET LOCAL hnsw.iterative_scan = relaxed_order;
-            SET LOCAL hnsw.max_scan_tuples = {Math.Max(20_000, 2 * plan.Candidates)};
-            """,
-        _ => $"SET LOCAL hnsw.ef_search = {plan.Effort};",
-    };
+        var effort = $"SET LOCAL {VectorIndexDefinition.EffortSetting(plan.Index!.Method)} = {plan.Effort};";
+        return plan.Iterative
+            ? $"""
+              {effort}
+              SET LOCAL hnsw.iterative_scan = relaxed_order;
+              SET LOCAL hnsw.max_scan_tuples = {Math.Max(20_000, 2 * plan.Candidates)};
+              """
+            : effort;
+    }
 }
