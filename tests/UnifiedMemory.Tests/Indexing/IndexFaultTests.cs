@@ -127,11 +127,9 @@ public sealed class IndexFaultTests : IndexingFixture
         await FillAsync(400);
         await using var writer = await OpenAsync("writer");
         await using var transaction = await writer.BeginTransactionAsync();
+        await ExecuteAsync(writer, $"DELETE FROM {Table} WHERE false");
         using var cancelling = new CancellationTokenSource();
         var maintaining = Maintained.MaintainIndexesAsync(cancellationToken: cancelling.Token);
-
-        // The build waits for this transaction, which has begun to write after maintenance has looked for old ones.
-        await ExecuteAsync(writer, $"DELETE FROM {Table} WHERE false");
         await WaitsAsync(maintaining);
         await cancelling.CancelAsync();
         await transaction.RollbackAsync();
@@ -139,6 +137,22 @@ public sealed class IndexFaultTests : IndexingFixture
         Assert.That(async () => await maintaining.WaitAsync(TimeSpan.FromSeconds(30)), Throws.InstanceOf<OperationCanceledException>());
         Assert.That(await VectorIndexesAsync(), Is.Empty);
         Assert.That(Find(await Maintained.MaintainIndexesAsync(), OnAll).Action, Is.EqualTo(IndexAction.Built), "the lock is free again");
+    }
+
+    [Test]
+    public async Task A_build_that_is_cancelled_in_the_middle_leaves_nothing_behind()
+    {
+        await FillAsync(10_000);
+        await using var store = NewMaintained(options => (options.Hnsw.M, options.Hnsw.EfConstruction) = (48, 1000));
+        using var cancelling = new CancellationTokenSource();
+        var seen = new CancelOn("building index: loading tuples", cancelling);
+
+        Assert.That(
+            async () => await store.MaintainIndexesAsync(seen, cancelling.Token).WaitAsync(TimeSpan.FromSeconds(60)),
+            Throws.InstanceOf<OperationCanceledException>());
+
+        Assert.That(seen.Percentage, Is.InRange(0, 99));
+        Assert.That(await VectorIndexesAsync(), Is.Empty);
     }
 
     [Test]
@@ -240,4 +254,17 @@ public sealed class IndexFaultTests : IndexingFixture
         async () => maintaining.IsCompleted
             || await TestServer.ScalarAsync<long>($"SELECT count(*) FROM pg_stat_activity WHERE {WaitingBuild} AND query LIKE '%{Prefix}%'") == 1,
         "the build waits for a transaction");
+
+    private sealed class CancelOn(string phase, CancellationTokenSource cancelling) : IProgress<IndexProgress>
+    {
+        public double? Percentage { get; private set; }
+
+        public void Report(IndexProgress value)
+        {
+            if (value.Phase != phase || Percentage is not null)
+                return;
+            Percentage = value.Percentage ?? 0;
+            cancelling.Cancel();
+        }
+    }
 }

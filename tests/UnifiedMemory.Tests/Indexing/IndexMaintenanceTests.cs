@@ -1,3 +1,6 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+
 namespace UnifiedMemory.Tests.Indexing;
 
 /// <summary>When there is an index, and which.</summary>
@@ -46,6 +49,41 @@ public sealed class IndexMaintenanceTests : IndexingFixture
         });
         Assert.That(await DefinitionAsync(OnAll), Does.Contain("USING hnsw (embedding vector_cosine_ops) WITH (m='16', ef_construction='64')"));
         Assert.That((await UsableAsync()).Select(one => (one.Name, one.Type, one.Rows, one.Effort)), Is.EqualTo(new[] { (OnAll, (MemoryType?)null, 400L, 100) }));
+    }
+
+    [Test]
+    public async Task Builds_and_recall_are_measured()
+    {
+        await FillAsync(400);
+        var measured = new ConcurrentDictionary<string, double>();
+        using var listener = new MeterListener
+        {
+            InstrumentPublished = (instrument, self) =>
+            {
+                if (instrument.Name.StartsWith("unifiedmemory.index.", StringComparison.Ordinal))
+                    self.EnableMeasurementEvents(instrument);
+            },
+        };
+        listener.SetMeasurementEventCallback<double>((instrument, value, _, _) => measured[instrument.Name] = value);
+        listener.SetMeasurementEventCallback<int>((instrument, value, _, _) => measured[instrument.Name] = value);
+        listener.Start();
+
+        await Maintained.MaintainIndexesAsync();
+
+        Assert.That(measured["unifiedmemory.index.build.duration"], Is.GreaterThan(0));
+        Assert.That(measured["unifiedmemory.index.recall"], Is.InRange(0.97, 1));
+        Assert.That(measured["unifiedmemory.index.effort"], Is.EqualTo(100));
+    }
+
+    [Test]
+    public async Task A_search_of_the_store_that_maintains_uses_the_index_at_once()
+    {
+        await FillAsync(3000);
+        await Maintained.SearchAsync(new MemoryQuery("anything") { Mode = SearchMode.Vector });
+        await Maintained.MaintainIndexesAsync();
+        await Maintained.SearchAsync(new MemoryQuery("anything") { Mode = SearchMode.Vector });
+
+        await Eventually.TrueAsync(async () => Find(await Maintained.MaintainIndexesAsync(), OnAll).Scans == 1, "the search is counted, and only that");
     }
 
     [Test]
