@@ -10,7 +10,7 @@ namespace UnifiedMemory.Benchmarks.Parts;
 /// <summary>What recall costs: the index with a growing <c>hnsw.ef_search</c>, and comparing every vector.</summary>
 internal static class RecallPart
 {
-    private static readonly int[] Efforts = [20, 40, 80, 160, 320];
+    private static readonly int[] Efforts = [40, 80, 160, 320, 640];
 
     public static async Task RunAsync(LoadOptions options, Report report, SearchSet set)
     {

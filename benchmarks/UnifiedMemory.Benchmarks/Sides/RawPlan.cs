@@ -17,11 +17,11 @@ internal sealed record RawPlan(int EfSearch)
     /// What may be best for a case: without a filter the library's own plan, or else a lower recall would win; exact for what is
     /// selective; and where it is not clear, all of them.
     /// </summary>
-    public static async Task<IReadOnlyList<RawPlan>> CandidatesAsync(string schema, SearchCase searched) => searched switch
+    public static async Task<IReadOnlyList<RawPlan>> CandidatesAsync(string schema, SearchCase searched) => [.. new HashSet<int>(searched switch
     {
-        SearchCase.NoFilter => [new(await VectorIndexes.EffortAsync(schema, VectorIndexes.Full))],
-        SearchCase.Type => [new(await VectorIndexes.EffortAsync(schema, VectorIndexes.NameOf(MemorySet.SmallType))), new(0)],
-        SearchCase.Tag or SearchCase.Namespace => [new(0)],
-        _ => [new(0), new(200), new(400), new(800)],
-    };
+        SearchCase.NoFilter => [await VectorIndexes.EffortAsync(schema, VectorIndexes.Full)],
+        SearchCase.Type => [await VectorIndexes.EffortAsync(schema, VectorIndexes.NameOf(MemorySet.SmallType)), 0],
+        SearchCase.Tag or SearchCase.Namespace => [0],
+        _ => [0, 200, 400, 800],
+    }).Select(effort => new RawPlan(effort))];
 }
