@@ -4,9 +4,9 @@ namespace UnifiedMemory;
 public sealed class UnifiedMemoryOptions
 {
     /// <summary>
-    /// Where the database is, as an Npgsql connection string. Several hosts are allowed: a primary is looked for. What these
-    /// options name (application name, pool, time-outs) takes the place of what it says; an ambient transaction is not joined.
-    /// Required.
+    /// Where the database is, as an Npgsql connection string. Several hosts are allowed: a primary is looked for, again after
+    /// each failure, with a <c>Timeout</c> of 5 s for each host unless the string names one. What these options name (application
+    /// name, pool, time-outs) takes the place of what it says; an ambient transaction is not joined. Required.
     /// </summary>
     public string ConnectionString { get; set; } = "";
 
@@ -23,7 +23,7 @@ public sealed class UnifiedMemoryOptions
     public int MinPoolSize { get; set; }
 
     /// <summary>
-    /// Connections at most, 1 to 1,000. Callers beyond them wait in order. More is not faster: on two cores 20 to 50 were best
+    /// Connections in use at most, over all hosts, 1 to 1,000. Callers beyond them wait in order. More is not faster: on two cores 20 to 50 were best
     /// for a thousand callers. Must stay below the server's <c>max_connections</c>, over all processes. Default: 20.
     /// </summary>
     public int MaxPoolSize { get; set; } = 20;
@@ -72,8 +72,8 @@ public sealed class UnifiedMemoryOptions
     public string TextSearchConfiguration { get; set; } = "english";
 
     /// <summary>
-    /// With several hosts in the connection string: searches go to a standby where one answers; everything else goes to the
-    /// primary. A standby lags behind; <see cref="MemoryQuery.ReadYourWrites"/> asks the primary. Default: off.
+    /// With several hosts in the connection string: searches go to a standby where one answers, and else, like everything else,
+    /// to the primary. A standby lags behind; <see cref="MemoryQuery.ReadYourWrites"/> asks the primary. Default: off.
     /// </summary>
     public bool PreferStandby { get; set; }
 

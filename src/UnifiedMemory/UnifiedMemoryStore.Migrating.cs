@@ -23,7 +23,7 @@ public sealed partial class UnifiedMemoryStore
             var state = await _migrator.MigrateAsync(space, cancellationToken).ConfigureAwait(false);
 
             // Connections opened before the extension was created do not know the type.
-            await ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
+            await _database.ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
             return Status(state);
         });
 

@@ -106,7 +106,7 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
         Volatile.Write(ref _digestToCompare, space.Digest is null && state.Space!.Digest is not null ? state : null);
 
         // Whoever created the extension may have been another process, after this one's first connection.
-        await ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
+        await _database.ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
         if (_options.MaxPoolSize > state.MaxConnections - state.ReservedConnections)
             Log.PoolTooLarge(_logger, _options.MaxPoolSize, state.MaxConnections, state.ReservedConnections);
         if (state.PgvectorVersion is { } version && version < new Version(0, 8, 4))
@@ -140,13 +140,6 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
         StoreChecks.RequireSpace(_schema, state, await DescribeSpaceAsync(cancellationToken).ConfigureAwait(false));
         Volatile.Write(ref _digestToCompare, null);
     }
-
-    private Task<bool> ReloadTypesAsync(CancellationToken cancellationToken) =>
-        _database.RunAsync("open", async (connection, token) =>
-        {
-            await connection.ReloadTypesAsync(token).ConfigureAwait(false);
-            return true;
-        }, cancellationToken);
 
     private Task<StoreState> ReadStateAsync(CancellationToken cancellationToken) =>
         _database.RunAsync("open", _registry.ReadAsync, cancellationToken);

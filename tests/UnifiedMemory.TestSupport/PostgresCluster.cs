@@ -43,6 +43,8 @@ public sealed class PostgresCluster : IAsyncDisposable
     /// <summary>The user that the server runs as when it is not this process's: what the server writes to must be its.</summary>
     public string? ServerUser => _server.Cluster.Directory.ServerUser;
 
+    internal PrivateServer Server => _server;
+
     public bool IsRunning => _server.Cluster.Running is not null;
 
     /// <summary>Starts a throw-away server; the test is ignored where that is not possible.</summary>

@@ -122,11 +122,7 @@ public sealed class TcpProxy : IAsyncDisposable
 
     internal void CountFault() => Interlocked.Increment(ref _fired);
 
-    internal void Cut(TcpProxyConnection connection)
-    {
-        if (connection.Close(reset: true))
-            CountFault();
-    }
+    internal void Cut(TcpProxyConnection connection) => connection.Close(reset: true, CountFault);
 
     private async Task AcceptAsync()
     {

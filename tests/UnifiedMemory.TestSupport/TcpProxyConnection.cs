@@ -25,16 +25,17 @@ internal sealed class TcpProxyConnection : IDisposable
 
     public bool HasLostBytes => _hasLostBytes;
 
-    /// <returns>Whether it was open.</returns>
-    public bool Close(bool reset)
+    /// <param name="reset">Whether both sides see a lost connection instead of one that ends.</param>
+    /// <param name="onClosing">Called if it was open, before either side can see that it ends.</param>
+    public void Close(bool reset, Action? onClosing = null)
     {
         if (Interlocked.Exchange(ref _isClosed, 1) == 1)
-            return false;
+            return;
+        onClosing?.Invoke();
         _closing.Cancel();
         Close(_client, reset);
         Close(_server, reset);
         _closing.Dispose();
-        return true;
     }
 
     public void Dispose() => Close(reset: true);

@@ -19,7 +19,7 @@ internal sealed class VectorIndexTable(Database database, StoreSchema schema)
 
     /// <summary>The indexes that a search may use.</summary>
     public Task<IReadOnlyList<VectorIndex>> ReadUsableAsync(CancellationToken cancellationToken) =>
-        database.RunAsync<IReadOnlyList<VectorIndex>>("indexes", async (connection, token) =>
+        database.ReadAsync<IReadOnlyList<VectorIndex>>("indexes", latest: false, async (connection, token) =>
         {
             var rows = await connection.QueryAsync<Row>(new CommandDefinition(_usable, cancellationToken: token)).ConfigureAwait(false);
             return [.. rows.Select(row => row.ToIndex())];

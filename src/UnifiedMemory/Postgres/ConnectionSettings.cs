@@ -6,6 +6,9 @@ namespace UnifiedMemory.Postgres;
 /// <summary>How the options become connections.</summary>
 internal static class ConnectionSettings
 {
+    private const int MultiHostTimeout = 5;
+
+    /// <returns>With several hosts an <see cref="NpgsqlMultiHostDataSource"/>, with a pool for each of them.</returns>
     public static NpgsqlDataSource BuildDataSource(UnifiedMemoryOptions options, ILoggerFactory loggerFactory)
     {
         var connection = Common(options);
@@ -23,9 +26,7 @@ internal static class ConnectionSettings
         var builder = new NpgsqlDataSourceBuilder(connection.ConnectionString) { Name = options.ApplicationName };
         builder.UseLoggerFactory(loggerFactory);
         builder.UseVector();
-        return IsMultiHost(connection)
-            ? builder.BuildMultiHost().WithTargetSession(TargetSessionAttributes.Primary)
-            : builder.Build();
+        return IsMultiHost(connection) ? builder.BuildMultiHost() : builder.Build();
     }
 
     /// <summary>For a connection outside the pool: session locks, DDL. To the primary, never through the pool.</summary>
@@ -41,19 +42,28 @@ internal static class ConnectionSettings
         return connection.ConnectionString;
     }
 
-    private static NpgsqlConnectionStringBuilder Common(UnifiedMemoryOptions options) => new(options.ConnectionString)
+    private static NpgsqlConnectionStringBuilder Common(UnifiedMemoryOptions options)
     {
-        ApplicationName = options.ApplicationName,
+        var connection = new NpgsqlConnectionStringBuilder(options.ConnectionString)
+        {
+            ApplicationName = options.ApplicationName,
 
-        // The detail of an error quotes the row, which is memory content.
-        IncludeErrorDetail = false,
+            // The detail of an error quotes the row, which is memory content.
+            IncludeErrorDetail = false,
 
-        // An ambient transaction is not ours: a search ends its own with COMMIT, and retries would run inside the host's.
-        Enlist = false,
+            // An ambient transaction is not ours: a search ends its own with COMMIT, and retries would run inside the host's.
+            Enlist = false,
 
-        // A data source gets the target from WithTargetSession and refuses it here.
-        TargetSessionAttributes = null,
-    };
+            // A data source gets the target from WithTargetSession and refuses it here.
+            TargetSessionAttributes = null,
+        };
+
+        // A host that swallows packets holds up each look for another one, and is tried again each HostRecheckSeconds. These
+        // stay at 10 s for that reason; a failure does not wait for them (ConnectionPools.LookAtHostsAgain).
+        if (IsMultiHost(connection) && !connection.ShouldSerialize(nameof(connection.Timeout)))
+            connection.Timeout = MultiHostTimeout;
+        return connection;
+    }
 
     private static bool IsMultiHost(NpgsqlConnectionStringBuilder connection) =>
         connection.Host?.Contains(',', StringComparison.Ordinal) == true;

@@ -20,20 +20,25 @@ internal sealed class Database : IAsyncDisposable, IDisposable
     private static readonly ResiliencePropertyKey<string> OperationKey = new("unifiedmemory.operation");
     private static readonly ResiliencePropertyKey<int> ReplaysKey = new("unifiedmemory.replays");
 
-    private readonly NpgsqlDataSource _dataSource;
+    // Fair: a release hands its slot to the longest waiter of WaitAsync before anybody else can take it, and a waiter that is
+    // cancelled or gives up leaves the queue or, when it was handed a slot just then, succeeds.
+    // https://github.com/dotnet/runtime/blob/main/src/libraries/System.Private.CoreLib/src/System/Threading/SemaphoreSlim.cs
     private readonly SemaphoreSlim _slots;
     private readonly UnifiedMemoryOptions _options;
+    private readonly ILoggerFactory _loggerFactory;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ResiliencePipeline _retry;
     private readonly CancellationTokenSource _closing = new();
+    private ConnectionPools _pools;
 
     public Database(UnifiedMemoryOptions options, ILoggerFactory loggerFactory, TimeProvider time)
     {
         _options = options;
         _time = time;
         _logger = loggerFactory.CreateLogger<Database>();
-        _dataSource = ConnectionSettings.BuildDataSource(options, loggerFactory);
+        _loggerFactory = loggerFactory;
+        _pools = new ConnectionPools(options, loggerFactory);
         _slots = new SemaphoreSlim(options.MaxPoolSize);
         _retry = new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(new RetryStrategyOptions
         {
@@ -42,12 +47,12 @@ internal sealed class Database : IAsyncDisposable, IDisposable
             BackoffType = DelayBackoffType.Exponential,
             UseJitter = true,
             Delay = TimeSpan.FromMilliseconds(50),
-            MaxDelay = TimeSpan.FromSeconds(2),
+            MaxDelay = TimeSpan.FromSeconds(1),
             OnRetry = OnRetry,
         }).Build();
     }
 
-    /// <summary>Runs the work on a pooled connection, again where that may help.</summary>
+    /// <summary>Runs the work on a pooled connection to the primary, again where that may help.</summary>
     /// <param name="operation">What is being done, for errors and metrics.</param>
     /// <param name="work">Must be safe to run more than once.</param>
     /// <param name="cancellationToken">Ends waiting, retrying and the statement under way.</param>
@@ -55,7 +60,33 @@ internal sealed class Database : IAsyncDisposable, IDisposable
     /// <exception cref="ObjectDisposedException">The store is disposed, or was while the work was under way.</exception>
     public Task<T> RunAsync<T>(
         string operation, Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken) =>
-        RetryAsync(operation, token => AttemptAsync(operation, work, token), cancellationToken);
+        RetryAsync(operation, token => AttemptAsync(operation, onStandby: false, work, token), cancellationToken);
+
+    /// <summary>
+    /// As <see cref="RunAsync"/>, on a standby where one is preferred and answers. What fails there is tried on the primary, and
+    /// the other way round: a standby may cancel a query that is in the way of its replay, or lag behind a migration.
+    /// </summary>
+    /// <param name="operation">What is being done, for errors and metrics.</param>
+    /// <param name="latest">Whether the work must see what was committed before, and so goes to the primary.</param>
+    /// <param name="work">Only reads, and must be safe to run more than once.</param>
+    /// <param name="cancellationToken">Ends waiting, retrying and the statement under way.</param>
+    public Task<T> ReadAsync<T>(
+        string operation, bool latest, Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    {
+        if (latest || !_options.PreferStandby)
+            return RunAsync(operation, work, cancellationToken);
+        var attempts = 0;
+        return RetryAsync(
+            operation, token => AttemptAsync(operation, onStandby: attempts++ % 2 == 0, work, token), cancellationToken);
+    }
+
+    /// <summary>For connections that are opened from now on: those of before an extension was created do not know its types.</summary>
+    public Task ReloadTypesAsync(CancellationToken cancellationToken) =>
+        RunAsync("open", async (connection, token) =>
+        {
+            await ReloadTypesAsync(_pools, connection, token).ConfigureAwait(false);
+            return true;
+        }, cancellationToken);
 
     /// <summary>The retries and the translation of failures, for work that has a connection of its own.</summary>
     public async Task<T> RetryAsync<T>(string operation, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
@@ -94,17 +125,17 @@ internal sealed class Database : IAsyncDisposable, IDisposable
     public async ValueTask DisposeAsync()
     {
         await _closing.CancelAsync().ConfigureAwait(false);
-        await _dataSource.DisposeAsync().ConfigureAwait(false);
+        await _pools.All.DisposeAsync().ConfigureAwait(false);
     }
 
     public void Dispose()
     {
         _closing.Cancel();
-        _dataSource.Dispose();
+        _pools.All.Dispose();
     }
 
     private async Task<T> AttemptAsync<T>(
-        string operation, Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+        string operation, bool onStandby, Func<NpgsqlConnection, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
         var waiting = _time.GetTimestamp();
         var free = await _slots.WaitAsync(_options.AcquisitionTimeout, cancellationToken).ConfigureAwait(false);
@@ -113,7 +144,8 @@ internal sealed class Database : IAsyncDisposable, IDisposable
             throw DatabaseFailure.Busy(operation, _options);
         try
         {
-            var connection = await OpenAsync(cancellationToken).ConfigureAwait(false);
+            var pools = _pools;
+            var connection = await OpenAsync(onStandby ? pools.Standbys : pools.Primary, cancellationToken).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
                 var started = _time.GetTimestamp();
@@ -127,6 +159,16 @@ internal sealed class Database : IAsyncDisposable, IDisposable
                     ExceptionDispatchInfo.Throw(cause);
                     throw;
                 }
+                catch (NotSupportedException exception) when (exception.Message.Contains("in the types that were loaded", StringComparison.Ordinal))
+                {
+                    if (await HasVectorsAsync(connection, cancellationToken).ConfigureAwait(false))
+                        await ReloadTypesAsync(pools, connection, cancellationToken).ConfigureAwait(false);
+                    throw new SchemaBehindException(exception);
+                }
+                catch (PostgresException exception) when (onStandby && IsOfSchema(exception.SqlState))
+                {
+                    throw new SchemaBehindException(exception);
+                }
                 finally
                 {
                     StoreMetrics.RecordDatabase(operation, _time.GetElapsedTime(started));
@@ -139,11 +181,11 @@ internal sealed class Database : IAsyncDisposable, IDisposable
         }
     }
 
-    private async Task<NpgsqlConnection> OpenAsync(CancellationToken cancellationToken)
+    private static async Task<NpgsqlConnection> OpenAsync(NpgsqlDataSource source, CancellationToken cancellationToken)
     {
         try
         {
-            return await _dataSource.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            return await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         }
         catch (NpgsqlException exception) when (exception.InnerException is TimeoutException)
         {
@@ -151,6 +193,31 @@ internal sealed class Database : IAsyncDisposable, IDisposable
             throw new ConnectTimeoutException(exception);
         }
     }
+
+    private static async Task<bool> HasVectorsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var command = new NpgsqlCommand("SELECT EXISTS (SELECT FROM pg_type WHERE typname = 'vector')", connection);
+        await using (command.ConfigureAwait(false))
+            return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is true;
+    }
+
+    private async Task ReloadTypesAsync(ConnectionPools pools, NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        if (pools.CanReloadTypes)
+        {
+            await connection.ReloadTypesAsync(cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        // Cleared, not disposed of: another call may be about to open a connection from the old ones.
+        var fresh = new ConnectionPools(_options, _loggerFactory);
+        var superseded = Interlocked.CompareExchange(ref _pools, fresh, pools) == pools ? pools : fresh;
+        superseded.All.Clear();
+    }
+
+    /// <summary>A schema, table, column, type or function that is not there.</summary>
+    private static bool IsOfSchema(string state) => state is PostgresErrorCodes.InvalidSchemaName or PostgresErrorCodes.UndefinedTable
+        or PostgresErrorCodes.UndefinedColumn or PostgresErrorCodes.UndefinedObject or PostgresErrorCodes.UndefinedFunction;
 
     private ValueTask<bool> ShouldRetry(RetryPredicateArguments<object> args)
     {
@@ -177,6 +244,7 @@ internal sealed class Database : IAsyncDisposable, IDisposable
         StoreMetrics.RecordRetry(operation, state);
         Log.Retrying(_logger, operation, state, args.AttemptNumber + 1, args.RetryDelay);
         Activity.Current?.AddEvent(new ActivityEvent("retry"));
+        _pools.LookAtHostsAgain();
         return ValueTask.CompletedTask;
     }
 }

@@ -29,6 +29,7 @@ internal static class DatabaseFailure
 
         var message = exception switch
         {
+            SchemaBehindException => "the server lacks what the schema needs; see the inner exception, and run MigrateAsync",
             _ when transient => $"the server cannot be reached: {exception.Message}",
             NpgsqlException { InnerException: TimeoutException } =>
                 $"the server did not answer in time. Raise {nameof(UnifiedMemoryOptions.CommandTimeout)}, or look for what blocks it.",

@@ -19,7 +19,7 @@ internal sealed partial class MemoryTable
     /// sample tells frequent ones; for rare ones, those that the ordinary indexes find are counted, up to a bound.
     /// </summary>
     public Task<ScopeStatistics> EstimateAsync(MemoryFilter filter, CancellationToken cancellationToken) =>
-        database.RunAsync("estimate", async (connection, token) =>
+        database.ReadAsync("estimate", latest: false, async (connection, token) =>
         {
             var parameters = new SqlParameters();
             var row = await connection.QuerySingleAsync<EstimateRow>(new CommandDefinition(

@@ -41,7 +41,7 @@ internal sealed partial class MemoryTable
             .Add("half_life", NpgsqlDbType.Double, query.RecencyHalfLife?.TotalSeconds)
             .Add("importance_weight", NpgsqlDbType.Double, query.ImportanceWeight);
         var sql = RankSql(query, plan, FilterSql.From(query, parameters).ToString(), candidates);
-        return database.RunAsync("search", async (connection, token) =>
+        return database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
         {
             var rows = (await connection.QueryAsync<MatchRow>(
                 new CommandDefinition(sql, parameters, cancellationToken: token)).ConfigureAwait(false)).AsList();

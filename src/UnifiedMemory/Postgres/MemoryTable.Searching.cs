@@ -18,7 +18,7 @@ internal sealed partial class MemoryTable
         var parameters = new SqlParameters().AddVector("query", vector).Add("limit", NpgsqlDbType.Integer, query.Limit);
         var filter = FilterSql.From(query, parameters).ToString();
         var sql = plan.Index is { } index ? IndexSql(index, plan, filter) : ExactSql(filter);
-        return database.RunAsync("search", async (connection, token) =>
+        return database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
         {
             var rows = (await connection.QueryAsync<MatchRow>(
                 new CommandDefinition(sql, parameters, cancellationToken: token)).ConfigureAwait(false)).AsList();

@@ -16,6 +16,7 @@ internal static class RetryRules
     {
         PostgresException { SqlState: var state } => For(state),
         ConnectTimeoutException => RetryRule.UntilBudget,
+        SchemaBehindException => RetryRule.Replay,
 
         // Thrown while a connection is opened: refused, reset, no route, unknown host.
         NpgsqlException { InnerException: SocketException or IOException } => RetryRule.UntilBudget,
@@ -32,6 +33,7 @@ internal static class RetryRules
 
     private static RetryRule For(string state) => state switch
     {
+        // The first is also what a standby says when a query is in the way of its replay.
         PostgresErrorCodes.SerializationFailure or PostgresErrorCodes.DeadlockDetected => RetryRule.Replay,
 
         PostgresErrorCodes.AdminShutdown

@@ -33,7 +33,7 @@ public sealed class KilledProcessTests : FaultFixture
     }
 
     [TestCase("memories", 0)]
-    [TestCase("memories_embedding", 1)]
+    [TestCase("vector_indexes", 2)]
     public async Task A_migration_is_finished_by_the_next_run_after_a_kill_in_a_step(string relation, int applied)
     {
         await Store.MigrateDownAsync(0);

@@ -21,6 +21,7 @@ public sealed class ContainerPasswordTests : LocalPostgresFixture
                 CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default).Unwrap()));
 
             Assert.That(passwords.Distinct().Single(), Has.Length.EqualTo(32));
+            await Eventually.TrueAsync(() => System.IO.Directory.GetFiles(directory).Length == 1, "no unfinished file is left");
             var file = System.IO.Directory.GetFiles(directory).Single();
             Assert.That(await File.ReadAllTextAsync(file), Is.EqualTo(passwords[0]));
             if (!OperatingSystem.IsWindows())

@@ -7,7 +7,7 @@ public sealed class SearchTests : StoreFixture
     {
         await StoreAnglesAsync(0, 30, 60, 90, 180);
 
-        var matches = await Store.SearchAsync(new MemoryQuery("angle 10") { Limit = 4 });
+        var matches = await Store.SearchAsync(new MemoryQuery("angle 10") { Limit = 4, Mode = SearchMode.Vector });
 
         Assert.That(Contents(matches), Is.EqualTo(new[] { "angle 0", "angle 30", "angle 60", "angle 90" }));
         Assert.Multiple(() =>
