@@ -22,7 +22,7 @@ internal static class RecallPart
         foreach (var ef in Efforts)
         {
             await VectorIndexes.SetEffortAsync(schema, VectorIndexes.Full, ef);
-            await using var side = await LibrarySide.CreateAsync(SearchedTable.PrefixOf(options.Rows), set.Provider(), ef);
+            await using var side = await LibrarySide.CreateAsync(SearchedTable.PrefixOf(options.Rows), set.Provider(), settings => settings.Hnsw.EfSearch = ef);
             raw.UsePlan(SearchCase.NoFilter, new RawPlan(ef));
             var (text, points) = await MeasureAsync(ef.ToString(CultureInfo.InvariantCulture), [side, raw], set, options.Time / 3);
             rows.Add(text);
