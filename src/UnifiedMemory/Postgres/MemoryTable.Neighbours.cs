@@ -7,7 +7,7 @@ internal sealed partial class MemoryTable
     private const string Surrounded =
         """
         surrounded AS MATERIALIZED (
-            SELECT pair.namespace, pair.id, sum(@neighbour_weight * 0.5::float8 ^ (pair.step - 1) * (parted.vector_part + parted.text_part)) AS part
+            SELECT pair.namespace, pair.id, sum(@neighbour_weight * 0.5::float8 ^ (pair.step - 1) * GREATEST(parted.vector_part + parted.text_part, 0)) AS part
             FROM (SELECT namespace, id, other, step FROM beside UNION SELECT namespace, other, id, step FROM beside) AS pair
                  JOIN parted ON parted.namespace = pair.namespace AND parted.id = pair.other
             GROUP BY pair.namespace, pair.id)
