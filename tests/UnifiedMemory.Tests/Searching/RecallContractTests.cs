@@ -11,6 +11,10 @@ public sealed class RecallContractTests : StoreFixture
     /// <summary>Of the memories that an exact search finds; over all questions.</summary>
     private const double LeastRecall = 0.98;
 
+    private readonly KnownVectors _vectors = new(Dimensions);
+
+    protected override IEmbeddingProvider Provider => _vectors;
+
     public enum Indexes
     {
         None,
@@ -23,7 +27,7 @@ public sealed class RecallContractTests : StoreFixture
     [Test]
     public async Task A_search_is_complete_in_order_inside_its_filter_and_right([Values] Indexes indexes)
     {
-        var data = new RecallData(new KnownVectors(Dimensions));
+        var data = new RecallData(_vectors);
         var byContent = data.Memories.ToDictionary(memory => memory.Content);
         await using var store = await StoreAsync(data, indexes);
         var recalls = new List<(double Recall, RecallData.Question Question)>();
@@ -61,13 +65,7 @@ public sealed class RecallContractTests : StoreFixture
 
     private async Task<UnifiedMemoryStore> StoreAsync(RecallData data, Indexes indexes)
     {
-        await Store.MigrateDownAsync(0);
-        await using (var loading = NewStore(embeddings: data.Vectors))
-        {
-            await loading.MigrateAsync();
-            await loading.StoreManyAsync(data.Memories);
-        }
-
+        await Store.StoreManyAsync(data.Memories);
         await TestServer.ExecuteAsync($"ANALYZE {Table}");
         if (indexes is Indexes.Full or Indexes.FullAndPartial)
             await VectorIndexes.CreateHnswAsync(Prefix);
@@ -77,6 +75,6 @@ public sealed class RecallContractTests : StoreFixture
             await VectorIndexes.CreateIvfFlatAsync(Prefix, lists: 30, effort: 16);
         foreach (var type in indexes == Indexes.FullAndPartial ? Enum.GetValues<MemoryType>() : [])
             await VectorIndexes.CreateHnswAsync(Prefix, type);
-        return NewStore(embeddings: data.Vectors);
+        return NewStore();
     }
 }
