@@ -44,7 +44,7 @@ public sealed partial class UnifiedMemoryStore
         var plan = query.Exact || vector is null
             ? SearchPlan.Exact
             : SearchPlanner.Choose(
-                IsNearestOnly(query) ? query.Limit : candidates / 2, query.Types is [var type] ? type : null, scope, await _scopes.GetIndexesAsync(cancellationToken).ConfigureAwait(false));
+                IsNearestOnly(query) ? query.Limit : candidates / 2, query, scope, await _scopes.GetIndexesAsync(cancellationToken).ConfigureAwait(false));
         var (matches, nearest) = await AskAsync(plan).ConfigureAwait(false);
         if (plan.Index is not null && nearest < query.Limit)
         {

@@ -23,9 +23,9 @@ internal static class ScalePart
     {
         await BenchmarkServer.ExecuteAsync($"DROP SCHEMA IF EXISTS {Schema} CASCADE");
         var set = new SearchSet(Schema, Queries);
-        await using var library = await LibrarySide.CreateAsync(Prefix, set.Provider());
+        await using var library = await LibrarySide.CreateAsync(Prefix, set.Provider(), settings => settings.Indexes.HalfPrecision = true);
         var load = await LoadAsync(options.Rows);
-        var build = await TimeAsync(() => VectorIndexes.BuildAsync(Schema, halfPrecision: true));
+        var build = await TimeAsync(library.BuildIndexesAsync);
         await BenchmarkServer.ExecuteAsync($"VACUUM ANALYZE {Schema}.memories");
 
         report.Line(string.Create(CultureInfo.InvariantCulture, $"### {options.Rows:N0} × {ClusteredVectors.Dimensions}, halfvec HNSW index"));

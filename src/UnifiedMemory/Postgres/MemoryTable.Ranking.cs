@@ -68,7 +68,7 @@ internal sealed partial class MemoryTable
             $"""
             BEGIN READ ONLY;
             {Settings(SearchPlan.Exact)}
-            {(plan.Index is null ? "" : Settings(plan))}
+            {(plan.Index is null ? "" : Effort(plan) + " SET LOCAL enable_seqscan = off;")}
             WITH {(byVector ? $"near AS MATERIALIZED ({Nearest(plan, filter, candidates)})," : "")}
             {(byText ? Words(filter, candidates) + "," : "")}
             found AS MATERIALIZED (

@@ -69,6 +69,15 @@ public sealed class PoolerTests : FaultFixture
     }
 
     [Test]
+    public async Task Indexes_are_not_maintained_through_a_pooler_since_its_sessions_are_anybodys()
+    {
+        Assert.That(
+            async () => await _store.MaintainIndexesAsync(),
+            Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contain("connection pooler in front of the server"));
+        Assert.That((await Store.MaintainIndexesAsync()).Rows, Is.Zero, "a direct connection may");
+    }
+
+    [Test]
     public async Task A_search_leaves_nothing_behind_in_the_session_that_the_next_client_gets()
     {
         await _store.SearchAsync(new MemoryQuery("anything"));

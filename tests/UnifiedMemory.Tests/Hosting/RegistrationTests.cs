@@ -1,5 +1,6 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 
 namespace UnifiedMemory.Tests.Hosting;
@@ -115,6 +116,72 @@ public sealed class RegistrationTests : StoreFixture
 
         await Eventually.TrueAsync(async () => await TestServer.ScalarAsync<long>($"SELECT count(*) FROM {Table}") == 0, "the row is deleted");
         await host.StopAsync();
+    }
+
+    [Test]
+    public async Task Hosts_look_after_the_indexes_and_one_of_them_does_it()
+    {
+        await Store.StoreManyAsync(Enumerable.Range(0, 400).Select(i => new NewMemory($"memory {i}", MemoryType.Rag)));
+        var lines = new List<string>();
+        var hosts = Enumerable.Range(0, 3).Select(_ => BuildHost(services =>
+        {
+            services.AddLogging(logging => logging.AddProvider(new ListLogger(lines)));
+            services.AddUnifiedMemory(Use).UseEmbeddingProvider(_ => Embeddings).Configure(options =>
+                (options.Indexes.Interval, options.Indexes.Threshold) = (TimeSpan.FromSeconds(1), 300));
+        })).ToList();
+        await Task.WhenAll(hosts.Select(host => host.StartAsync()));
+
+        await Eventually.TrueAsync(() => Count("has a recall at 20") > 0, "the index is built and measured");
+        await Task.WhenAll(hosts.Select(host => host.StopAsync()));
+        hosts.ForEach(host => host.Dispose());
+
+        Assert.That(Count("Built index memories_embedding "), Is.EqualTo(1));
+        Assert.That(Count("failed"), Is.Zero);
+
+        int Count(string text)
+        {
+            lock (lines)
+                return lines.Count(line => line.Contains(text, StringComparison.Ordinal));
+        }
+    }
+
+    [Test]
+    public async Task A_host_whose_role_may_not_says_so_and_goes_on()
+    {
+        var role = Prefix + "reader";
+        await TestServer.ExecuteAsync(
+            $"""
+            CREATE ROLE {role} LOGIN PASSWORD 'app-password';
+            GRANT USAGE ON SCHEMA {Prefix}memories TO {role};
+            GRANT SELECT ON ALL TABLES IN SCHEMA {Prefix}memories TO {role};
+            """);
+        try
+        {
+            var lines = new List<string>();
+            using var host = BuildHost(services =>
+            {
+                services.AddLogging(logging => logging.AddProvider(new ListLogger(lines)));
+                services.AddUnifiedMemory(Use).UseEmbeddingProvider(_ => Embeddings).Configure(options =>
+                {
+                    options.ConnectionString = new NpgsqlConnectionStringBuilder(TestServer.ConnectionString) { Username = role, Password = "app-password" }.ConnectionString;
+                    options.Indexes.Interval = TimeSpan.FromSeconds(1);
+                });
+            });
+            await host.StartAsync();
+            await Eventually.TrueAsync(
+                () =>
+                {
+                    lock (lines)
+                        return lines.Any(line => line.Contains("This host does not maintain indexes", StringComparison.Ordinal) && line.Contains(role, StringComparison.Ordinal));
+                },
+                "the host says so");
+            Assert.That(await host.Services.GetRequiredService<UnifiedMemoryStore>().CountAsync(new MemoryFilter()), Is.Zero);
+            await host.StopAsync();
+        }
+        finally
+        {
+            await TestServer.ExecuteAsync($"DROP OWNED BY {role}; DROP ROLE {role}");
+        }
     }
 
     private void Use(UnifiedMemoryOptions options)
