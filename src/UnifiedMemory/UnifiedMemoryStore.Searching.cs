@@ -40,6 +40,7 @@ public sealed partial class UnifiedMemoryStore
         MemoryQuery query, float[]? vector, ScopeStatistics scope, CancellationToken cancellationToken)
     {
         var candidates = Math.Max(2 * query.Limit, Candidates);
+        var scarcity = scope.Scarcity;
         var plan = query.Exact || vector is null
             ? SearchPlan.Exact
             : SearchPlanner.Choose(
@@ -48,7 +49,7 @@ public sealed partial class UnifiedMemoryStore
         if (plan.Index is not null && nearest < query.Limit)
         {
             // Of the index's nearest too few pass the filter, or there are no more.
-            scope.FoundTooFew();
+            scope.FoundTooFew(scarcity);
             (matches, _) = await AskAsync(SearchPlan.Exact).ConfigureAwait(false);
         }
 
