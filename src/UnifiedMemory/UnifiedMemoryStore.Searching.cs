@@ -40,15 +40,16 @@ public sealed partial class UnifiedMemoryStore
         MemoryQuery query, float[]? vector, ScopeStatistics scope, CancellationToken cancellationToken)
     {
         var candidates = Math.Max(2 * query.Limit, Candidates);
+        var scarcity = scope.Scarcity;
         var plan = query.Exact || vector is null
             ? SearchPlan.Exact
             : SearchPlanner.Choose(
-                IsNearestOnly(query) ? query.Limit : candidates / 2, query.Types is [var type] ? type : null, scope, await _scopes.GetIndexesAsync(cancellationToken).ConfigureAwait(false));
+                IsNearestOnly(query) ? query.Limit : candidates / 2, query, scope, await _scopes.GetIndexesAsync(cancellationToken).ConfigureAwait(false));
         var (matches, nearest) = await AskAsync(plan).ConfigureAwait(false);
         if (plan.Index is not null && nearest < query.Limit)
         {
             // Of the index's nearest too few pass the filter, or there are no more.
-            scope.FoundTooFew();
+            scope.FoundTooFew(scarcity);
             (matches, _) = await AskAsync(SearchPlan.Exact).ConfigureAwait(false);
         }
 

@@ -9,6 +9,9 @@ public abstract class StoreFixture
 
     protected UnifiedMemoryStore Store { get; private set; } = null!;
 
+    /// <summary>What stores embed with, when the test says nothing else.</summary>
+    protected virtual IEmbeddingProvider Provider => Embeddings;
+
     [SetUp]
     public async Task CreateStoreAsync()
     {
@@ -27,14 +30,14 @@ public abstract class StoreFixture
 
     protected string Table => $"{Prefix}memories.memories";
 
-    protected UnifiedMemoryOptions NewOptions() => new() { ConnectionString = TestServer.ConnectionString, SchemaPrefix = Prefix };
+    protected virtual UnifiedMemoryOptions NewOptions() => new() { ConnectionString = TestServer.ConnectionString, SchemaPrefix = Prefix };
 
     /// <summary>Another store on the same schema.</summary>
     protected UnifiedMemoryStore NewStore(Action<UnifiedMemoryOptions>? configure = null, IEmbeddingProvider? embeddings = null)
     {
         var options = NewOptions();
         configure?.Invoke(options);
-        return UnifiedMemoryStore.Create(options, embeddings ?? Embeddings);
+        return UnifiedMemoryStore.Create(options, embeddings ?? Provider);
     }
 
     protected static async Task<List<T>> ToListAsync<T>(IAsyncEnumerable<T> items)

@@ -10,7 +10,7 @@ namespace UnifiedMemory.Benchmarks.Parts;
 /// <summary>What recall costs: the index with a growing <c>hnsw.ef_search</c>, and comparing every vector.</summary>
 internal static class RecallPart
 {
-    private static readonly int[] Efforts = [20, 40, 80, 160, 320];
+    private static readonly int[] Efforts = [40, 80, 160, 320, 640];
 
     public static async Task RunAsync(LoadOptions options, Report report, SearchSet set)
     {
@@ -22,7 +22,7 @@ internal static class RecallPart
         foreach (var ef in Efforts)
         {
             await VectorIndexes.SetEffortAsync(schema, VectorIndexes.Full, ef);
-            await using var side = await LibrarySide.CreateAsync(SearchedTable.PrefixOf(options.Rows), set.Provider(), ef);
+            await using var side = await LibrarySide.CreateAsync(SearchedTable.PrefixOf(options.Rows), set.Provider(), settings => settings.Hnsw.EfSearch = ef);
             raw.UsePlan(SearchCase.NoFilter, new RawPlan(ef));
             var (text, points) = await MeasureAsync(ef.ToString(CultureInfo.InvariantCulture), [side, raw], set, options.Time / 3);
             rows.Add(text);

@@ -20,9 +20,7 @@ internal static class StorePart
             await side.StoreManyAsync(memories);
 
         var rows = new List<string[]> { await MeasureAsync("no", "store.plain") };
-        await VectorIndexes.BuildAsync($"{Prefix}memories");
-        await VectorIndexes.BuildAsync($"{Prefix}raw_memories");
-        await EfSide.BuildIndexAsync($"{Prefix}ef");
+        await ComparedSides.BuildIndexesAsync(Prefix);
         rows.Add(await MeasureAsync("yes", "store.indexed"));
         report.Line("### One insert");
         report.Table(["HNSW index", "raw, p50", "library, p50", "EF Core, p50", "library : raw", "EF Core : raw", "rounds"], rows);

@@ -30,9 +30,22 @@ internal sealed record ComparedSides(LibrarySide Library, RawSide Raw, EfSide Ef
             await LibrarySide.CreateAsync(prefix, new LookupEmbeddingProvider()),
             new RawSide($"{prefix}raw_memories"),
             new EfSide($"{prefix}ef"));
-        await (await LibrarySide.CreateAsync($"{prefix}raw_", new LookupEmbeddingProvider())).DisposeAsync();
+        await using var schema = await LibrarySide.CreateAsync($"{prefix}raw_", new LookupEmbeddingProvider());
         await EfSide.CreateTableAsync($"{prefix}ef");
         return sides;
+    }
+
+    /// <summary>The same vector indexes for all three, however few memories there are yet.</summary>
+    public static async Task BuildIndexesAsync(string prefix)
+    {
+        foreach (var one in (string[])[prefix, $"{prefix}raw_"])
+        {
+            await using var library = await LibrarySide.CreateAsync(
+                one, new LookupEmbeddingProvider(), settings => settings.Indexes.Threshold = 1);
+            await library.BuildIndexesAsync();
+        }
+
+        await EfSide.BuildIndexAsync($"{prefix}ef");
     }
 
     public async ValueTask DisposeAsync()

@@ -2,17 +2,23 @@ using UnifiedMemory.Benchmarks.Workload;
 
 namespace UnifiedMemory.Benchmarks.Sides;
 
-/// <summary>The library as it comes: its own options, and vectors that are known beforehand.</summary>
+/// <summary>The library as it comes, with vectors that are known beforehand.</summary>
 internal sealed class LibrarySide : ISide
 {
     private readonly LookupEmbeddingProvider _provider;
 
-    private LibrarySide(string prefix, LookupEmbeddingProvider provider, int? efSearch)
+    private readonly UnifiedMemoryOptions _options;
+
+    private LibrarySide(string prefix, LookupEmbeddingProvider provider, Action<UnifiedMemoryOptions>? configure)
     {
         _provider = provider;
-        var options = new UnifiedMemoryOptions { ConnectionString = BenchmarkServer.ConnectionString, SchemaPrefix = prefix };
-        options.Hnsw.EfSearch = efSearch ?? options.Hnsw.EfSearch;
-        Store = UnifiedMemoryStore.Create(options, provider);
+        _options = new UnifiedMemoryOptions { ConnectionString = BenchmarkServer.ConnectionString, SchemaPrefix = prefix };
+
+        // The small type has an index of its own in a quick run, too; and a million memories fit.
+        _options.Indexes.TypeThreshold = 1_000;
+        _options.Indexes.MaxMemoryBytes = 4L * 1024 * 1024 * 1024;
+        configure?.Invoke(_options);
+        Store = UnifiedMemoryStore.Create(_options, provider);
     }
 
     public string Name => "library";
@@ -20,12 +26,15 @@ internal sealed class LibrarySide : ISide
     public UnifiedMemoryStore Store { get; }
 
     /// <summary>With its schema in place.</summary>
-    public static async Task<LibrarySide> CreateAsync(string prefix, LookupEmbeddingProvider provider, int? efSearch = null)
+    public static async Task<LibrarySide> CreateAsync(string prefix, LookupEmbeddingProvider provider, Action<UnifiedMemoryOptions>? configure = null)
     {
-        var side = new LibrarySide(prefix, provider, efSearch);
+        var side = new LibrarySide(prefix, provider, configure);
         await side.Store.MigrateAsync();
         return side;
     }
+
+    /// <summary>After a load.</summary>
+    public Task BuildIndexesAsync() => VectorIndexes.BuildAsync(_options.SchemaPrefix + "memories", _options.Indexes.HalfPrecision);
 
     public Task<IReadOnlyList<MemoryMatch>> SearchAsync(SearchCase searched, SearchText text) =>
         Store.SearchAsync(SearchCases.QueryOf(searched, text.Text));

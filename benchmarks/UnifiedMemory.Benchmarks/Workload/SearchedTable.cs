@@ -33,9 +33,9 @@ internal static class SearchedTable
         {
             foreach (var memories in MemoryToStore.Create("memory", rows, seed: 1).Chunk(Chunk))
                 await library.StoreManyAsync(memories);
+            await library.BuildIndexesAsync();
         }
 
-        await VectorIndexes.BuildAsync(schema);
         await BenchmarkServer.ExecuteAsync($"VACUUM ANALYZE {schema}.memories");
         await EfSide.CopyTableAsync(schema, EfSchemaOf(rows));
         Console.WriteLine($"// {rows:N0} memories loaded and indexed twice in {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s");

@@ -28,9 +28,9 @@ internal static class VectorIndexes
             """);
     }
 
-    /// <summary>What the library sets for a search: <c>hnsw.ef_search</c>, by index.</summary>
+    /// <summary>The <c>hnsw.ef_search</c> that the library sets for a search through this index; 0 when there is no such index.</summary>
     public static Task<int> EffortAsync(string schema, string name) =>
-        BenchmarkServer.QueryAsync<int>($"SELECT coalesce((SELECT effort FROM {schema}.vector_indexes WHERE name = '{name}'), 100)");
+        BenchmarkServer.QueryAsync<int>($"SELECT coalesce((SELECT effort FROM {schema}.vector_indexes WHERE name = '{name}'), 0)");
 
     public static Task SetEffortAsync(string schema, string name, int effort) =>
         BenchmarkServer.ExecuteAsync($"UPDATE {schema}.vector_indexes SET effort = {effort} WHERE name = '{name}'");

@@ -79,10 +79,11 @@ internal sealed partial class MemoryTable
             if (CountedVisited < CountedRows)
                 return new ScopeStatistics(total, CountedVisited, CountedMatching, CountedWords ?? 0);
 
-            // The indexes leave many, and the rest of the filter few of them.
+            // The indexes leave many, and the rest of the filter few of them. Which ones were counted is no chance: the first that the scan
+            // met, perhaps the oldest, so what the sample saw is the least, and what it should have seen is the most.
             visited = Math.Max(visited, CountedRows);
-            return new ScopeStatistics(
-                total, visited, Math.Max(1, visited * CountedMatching / CountedRows), CountedWords ?? SampledWords ?? 0);
+            var matching = Math.Clamp(visited * CountedMatching / CountedRows, SampledMatching / SampledPart, EnoughInSample / SampledPart);
+            return new ScopeStatistics(total, visited, Math.Max(1, matching), CountedWords ?? SampledWords ?? 0);
         }
     }
 }

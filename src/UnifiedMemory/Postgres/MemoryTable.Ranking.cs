@@ -11,6 +11,9 @@ internal sealed partial class MemoryTable
     /// <summary>The days after which being near a named date counts half.</summary>
     private const string DateHalfTimeDays = "5";
 
+    /// <summary>Half-lives and half-times that count at most: 0.5 ^ 1,075 is an underflow, and that is an error to PostgreSQL.</summary>
+    private const string MostHalvings = "500";
+
     /// <summary>
     /// The best memories by all that the query asks for, in one round trip: the candidates of each half are taken, each of them is
     /// scored for both, and the scores become one.
@@ -21,7 +24,7 @@ internal sealed partial class MemoryTable
     /// <param name="scope">The memories that fulfil the filter.</param>
     /// <param name="candidates">How many each half contributes.</param>
     /// <param name="cancellationToken">Ends the statement.</param>
-    /// <returns>The matches, and how many candidates the vectors had.</returns>
+    /// <returns>The matches, and how many candidates the vectors had, before the minimum similarity.</returns>
     public Task<(List<MemoryMatch> Matches, int Nearest)> RankAsync(
         MemoryQuery query, float[]? vector, SearchPlan plan, ScopeStatistics scope, int candidates, CancellationToken cancellationToken)
     {
@@ -47,10 +50,10 @@ internal sealed partial class MemoryTable
                 new CommandDefinition(sql, parameters, cancellationToken: token)).ConfigureAwait(false)).AsList();
             var neighbours = rows.Where(row => row.NeighbourOf is not null)
                 .OrderBy(row => row.CreatedAt).ThenBy(row => row.Id).ToLookup(row => row.NeighbourOf, row => row.ToRecord());
-            var matches = rows.Where(row => row.NeighbourOf is null).OrderByDescending(row => row.Score).ThenBy(row => row.Id).ToList();
+            var matches = rows.Where(row => row.NeighbourOf is null && row.Id != Guid.Empty).OrderByDescending(row => row.Score).ThenBy(row => row.Id).ToList();
             if (query.Diversity > 0)
                 matches = MarginalRelevance.Choose(matches, query.Limit, query.Diversity);
-            return (matches.Select(row => row.ToMatch(query.Mode, [.. neighbours[row.Id]])).ToList(), matches.FirstOrDefault()?.Nearest ?? 0);
+            return (matches.Select(row => row.ToMatch(query.Mode, [.. neighbours[row.Id]])).ToList(), rows.Max(row => row.Nearest));
         }, cancellationToken);
     }
 
@@ -59,13 +62,13 @@ internal sealed partial class MemoryTable
         var (byVector, byText, besides) = (query.Mode != SearchMode.Text, query.Mode != SearchMode.Vector, query.Neighbours > 0);
         var (vectorPart, textPart) = query.Fusion == FusionMethod.ReciprocalRank && query.Mode == SearchMode.Hybrid
             ? ("(1 - text_weight) * 61 / (60 + vector_rank)", "CASE WHEN text_score > 0 THEN text_weight * 61 / (60 + text_rank) ELSE 0 END")
-            : ("(1 - text_weight) * similarity / CASE WHEN text_weight > 0 AND best_similarity > 0 THEN best_similarity ELSE 1 END",
+            : ("(1 - text_weight) * similarity / CASE WHEN text_weight > 0 AND largest_similarity > 0 THEN largest_similarity ELSE 1 END",
                "CASE WHEN text_score > 0 THEN text_weight * text_score / best_text ELSE 0 END");
         return string.Create(CultureInfo.InvariantCulture,
             $"""
             BEGIN READ ONLY;
             {Settings(SearchPlan.Exact)}
-            {(plan.Index is null ? "" : Settings(plan))}
+            {(plan.Index is null ? "" : Effort(plan) + " SET LOCAL enable_seqscan = off;")}
             WITH {(byVector ? $"near AS MATERIALIZED ({Nearest(plan, filter, candidates)})," : "")}
             {(byText ? Words(filter, candidates) + "," : "")}
             found AS MATERIALIZED (
@@ -80,7 +83,7 @@ internal sealed partial class MemoryTable
                 FROM candidate JOIN {schema.Memories} AS memory USING (namespace, id)),
             ranked AS MATERIALIZED (
                 SELECT *, rank() OVER (ORDER BY similarity DESC) AS vector_rank, rank() OVER (ORDER BY text_score DESC) AS text_rank,
-                       max(similarity) OVER () AS best_similarity, max(text_score) OVER () AS best_text,
+                       GREATEST(max(similarity) OVER (), -min(similarity) OVER ()) AS largest_similarity, max(text_score) OVER () AS best_text,
                        CASE WHEN max(text_score) OVER () > 0 THEN @text_weight ELSE 0 END AS text_weight
                 FROM scored WHERE similarity >= @minimum),
             parted AS MATERIALIZED (SELECT *, {vectorPart} AS vector_part, {textPart} AS text_part FROM ranked),
@@ -100,8 +103,9 @@ internal sealed partial class MemoryTable
                    score AS "Score", vector_part AS "VectorPart", text_part AS "TextPart", neighbour_part AS "NeighbourPart",
                    time_part AS "TimePart", recency_factor AS "RecencyFactor", importance_factor AS "ImportanceFactor",
                    {(query.Diversity > 0 ? "embedding::real[]" : "NULL::real[]")} AS "Embedding",
-                   {(byVector ? "(SELECT count(*) FROM near)::int" : "0")} AS "Nearest", NULL::uuid AS "NeighbourOf"
-            FROM final JOIN {schema.Memories} USING (namespace, id)
+                   nearest AS "Nearest", NULL::uuid AS "NeighbourOf"
+            FROM (SELECT {(byVector ? "(SELECT count(*) FROM near)::int" : "0")} AS nearest) AS seen
+                 LEFT JOIN (final JOIN {schema.Memories} USING (namespace, id)) ON true
             {(query.IncludeNeighbours ? $"UNION ALL {Neighbours(Math.Max(1, query.Neighbours), filter)}" : "")};
             COMMIT
             """);
@@ -116,9 +120,10 @@ internal sealed partial class MemoryTable
 
     private const string TimePart =
         $"""
-        @time_weight * COALESCE((SELECT max(0.5::float8 ^ (extract(epoch FROM GREATEST(named.since - created_at, created_at - named.until, interval '0'))::float8
+        @time_weight * COALESCE((SELECT max(0.5::float8 ^ LEAST({MostHalvings}, extract(epoch FROM GREATEST(named.since - created_at, created_at - named.until, interval '0'))::float8
             / 86400 / {DateHalfTimeDays})) FROM unnest(@dates_from, @dates_to) AS named (since, until)), 0)
         """;
 
-    private const string RecencyFactor = "0.5::float8 ^ (GREATEST(extract(epoch FROM now() - created_at)::float8, 0) / @half_life)";
+    private const string RecencyFactor =
+        $"0.5::float8 ^ LEAST({MostHalvings}, GREATEST(extract(epoch FROM now() - created_at)::float8, 0) / @half_life)";
 }

@@ -21,13 +21,15 @@ internal sealed partial class MemoryTable
     /// </summary>
     private const int MostPostings = 10_000;
 
-    /// <summary>Where the rare words yield fewer postings than this, the next frequent word chooses candidates after all, some of its own.</summary>
+    /// <summary>
+    /// Where the rare words yield fewer postings in the scope than this, the next frequent word chooses candidates after all, some of its own.
+    /// </summary>
     private const int FewestPostings = 1_000;
 
     /// <summary>
     /// How often a word stands in a memory, from the one function that tells it without unpacking the vector (1 µs instead of 15):
     /// <c>ts_rank</c> of one word is (1 + 1/4 + … + 1/tf²) / (π²/6), and the rest of that series is 1 / (tf + 1/2) but for a hair. It is
-    /// exact up to the 255 positions that PostgreSQL keeps. https://github.com/postgres/postgres/blob/master/src/backend/utils/adt/tsrank.c
+    /// exact up to the 255 positions that PostgreSQL keeps of a word; of a text's words after the 16,383rd it keeps none. https://github.com/postgres/postgres/blob/master/src/backend/utils/adt/tsrank.c
     /// </summary>
     private static string Frequency(string vector, string term) =>
         $$"""round(1 / (1.64493406685::float8 * (1 - ts_rank('{1,1,1,1}', {{vector}}, {{term}}))) - 0.5::float8)""";
@@ -45,7 +47,8 @@ internal sealed partial class MemoryTable
 
     /// <summary>
     /// From the words of the query to the candidates: <c>worded</c>, and <c>weighed</c>, the words with their weights. How frequent a
-    /// word is in the whole table is known from ANALYZE; it decides only in scopes too large to score every posting.
+    /// word is in the whole table is known from ANALYZE; it decides only in scopes too large to score every posting, and weighs only
+    /// words that were not counted in the scope.
     /// </summary>
     private string Words(string filter, int candidates) =>
         $"""
@@ -65,11 +68,12 @@ internal sealed partial class MemoryTable
             FROM words CROSS JOIN LATERAL (
                 SELECT namespace, id, content_tsv, length(content_tsv) AS length FROM {schema.Memories}
                 WHERE content_tsv @@ words.term AND {filter} LIMIT {MostPostings}) AS found
-            WHERE words.postings_so_far <= {MostPostings} OR words.postings_so_far - words.postings < {FewestPostings}),
+            WHERE words.postings_so_far <= {MostPostings}
+               OR (words.postings_so_far - words.postings) * LEAST(@scope / @visited, 1) < {FewestPostings}),
         counted AS MATERIALIZED (SELECT lexeme, count(*) AS memories FROM posting GROUP BY lexeme),
         weighed AS MATERIALIZED (
             SELECT lexeme, term, ln(1 + (GREATEST(@scope, document_frequency) - document_frequency + 0.5) / (document_frequency + 0.5)) AS weight
-            FROM (SELECT lexeme, term, GREATEST(COALESCE(memories, 0), @scope * frequency) AS document_frequency
+            FROM (SELECT lexeme, term, CASE WHEN memories < {MostPostings} THEN memories ELSE GREATEST(COALESCE(memories, 0), @scope * frequency) END AS document_frequency
                   FROM words LEFT JOIN counted USING (lexeme)) AS weighing),
         worded AS MATERIALIZED (
             SELECT namespace, id FROM posting JOIN weighed USING (lexeme)

@@ -7,11 +7,15 @@ namespace UnifiedMemory.Searching;
 /// <param name="AverageWords">The average number of different words of those, for BM25; 0 when there are none.</param>
 internal sealed record ScopeStatistics(double Total, double Visited, double Matching, double AverageWords)
 {
+    private const double MostScarce = 16;
+
     /// <summary>
     /// How many times rarer the matching ones are near the queries than in the whole table: 1, and more after searches through an
-    /// index that found too few. Only ever raised, and forgotten with the statistics.
+    /// index that found too few. Only ever raised, and forgotten with the statistics. It has a bound, since searches elsewhere pay for
+    /// it too: a few queries far from their matching memories must not make all others compare a large scope one by one.
     /// </summary>
     public double Scarcity { get; private set; } = 1;
 
-    public void FoundTooFew() => Scarcity *= 4;
+    /// <param name="planned">The scarcity that the search was planned with: a hundred that fail together raise it once.</param>
+    public void FoundTooFew(double planned) => Scarcity = Math.Max(Scarcity, Math.Min(4 * planned, MostScarce));
 }

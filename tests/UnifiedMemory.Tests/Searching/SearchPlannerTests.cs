@@ -1,0 +1,107 @@
+using CsCheck;
+using UnifiedMemory.Indexing;
+using UnifiedMemory.Searching;
+
+namespace UnifiedMemory.Tests.Searching;
+
+public sealed class SearchPlannerTests
+{
+    private const double Million = 1_000_000;
+
+    private static readonly VectorIndex Full = new("memories_embedding", null, VectorIndexMethod.Hnsw, HalfPrecision: false, Effort: 40, Lists: 0, Rows: 1_000_000);
+    private static readonly VectorIndex OfRag = Full with { Name = "memories_embedding_rag", Type = MemoryType.Rag, Rows = 50_000 };
+    private static readonly VectorIndex IvfFlat = Full with { Method = VectorIndexMethod.IvfFlat, Effort = 32, Lists = 1000 };
+
+    [Test]
+    public void A_selective_filter_is_compared_exactly() =>
+        Assert.That(Choose(10, null, Matching(1000), Full), Is.EqualTo(SearchPlan.Exact));
+
+    [Test]
+    public void Without_an_index_everything_is_compared() =>
+        Assert.That(Choose(10, null, Matching(Million)), Is.EqualTo(SearchPlan.Exact));
+
+    [Test]
+    public void A_type_with_an_index_of_its_own_goes_through_that()
+    {
+        Assert.That(Choose(10, MemoryType.Rag, Matching(50_000), Full, OfRag), Is.EqualTo(new SearchPlan(OfRag, 40, 40, Iterative: false)));
+        Assert.That(Choose(10, MemoryType.Agent, Matching(500_000), Full, OfRag).Index, Is.EqualTo(Full), "of another type");
+        Assert.That(Choose(10, null, Matching(500_000), Full, OfRag).Index, Is.EqualTo(Full), "of several types");
+    }
+
+    [Test]
+    public void No_filter_takes_the_index_as_it_was_measured() =>
+        Assert.That(Choose(10, null, Matching(Million), Full), Is.EqualTo(new SearchPlan(Full, 40, 40, Iterative: false)));
+
+    [Test]
+    public void A_tenth_is_looked_for_among_more_candidates() =>
+        Assert.That(Choose(10, null, Matching(100_000), Full), Is.EqualTo(new SearchPlan(Full, 200, 200, Iterative: false)));
+
+    [Test]
+    public void More_candidates_than_one_scan_yields_are_scanned_for_again_and_again() =>
+        Assert.That(Choose(1000, null, Matching(Million), Full), Is.EqualTo(new SearchPlan(Full, 1000, 2000, Iterative: true)));
+
+    [Test]
+    public void Found_too_few_means_more_candidates_the_next_time()
+    {
+        var scope = Matching(500_000);
+        Assert.That(Choose(10, null, scope, Full).Candidates, Is.EqualTo(40));
+
+        scope.FoundTooFew(scope.Scarcity);
+
+        Assert.That(Choose(10, null, scope, Full).Candidates, Is.EqualTo(160));
+    }
+
+    [Test]
+    public void Searches_that_find_too_few_at_the_same_time_learn_it_once()
+    {
+        var scope = Matching(500_000);
+        var scarcity = scope.Scarcity;
+        for (var i = 0; i < 100; i++)
+            scope.FoundTooFew(scarcity);
+
+        Assert.That(scope.Scarcity, Is.EqualTo(4));
+    }
+
+    [Test]
+    public void Probes_grow_with_the_selectivity_up_to_all_lists()
+    {
+        Assert.That(Choose(10, null, Matching(Million), IvfFlat), Is.EqualTo(new SearchPlan(IvfFlat, 32, 1_000_000, Iterative: false)));
+        Assert.That(Choose(200, null, Matching(20_000), IvfFlat).Effort, Is.EqualTo(40));
+        Assert.That(Choose(1000, null, Matching(100_000), IvfFlat).Effort, Is.InRange(32, 1000));
+    }
+
+    [Test]
+    public void Half_of_a_million_is_never_compared_one_by_one() =>
+        (from wanted in Gen.Int[1, 1000]
+         from share in Gen.Double[0.5, 1]
+         from failures in Gen.Int[0, 50]
+         from index in Gen.OneOf(Full, Full with { HalfPrecision = true }, Full with { Effort = 400 }, IvfFlat)
+         select (wanted, share, failures, index)).Sample(one =>
+         {
+             var scope = Matching(one.share * Million);
+             for (var i = 0; i < one.failures; i++)
+                 scope.FoundTooFew(scope.Scarcity);
+             return Choose(one.wanted, null, scope, one.index, OfRag).Index == one.index;
+         });
+
+    [Test]
+    public void Every_plan_can_be_sent_to_the_server() =>
+        (from wanted in Gen.Int[1, 1000]
+         from total in Gen.Int[0, 100_000_000]
+         from visited in Gen.Double[0, 1]
+         from matching in Gen.Double[0, 1]
+         from index in Gen.OneOf(Full, OfRag, IvfFlat)
+         select (wanted, total, visited, matching, index)).Sample(one =>
+         {
+             var scope = new ScopeStatistics(one.total, one.total * one.visited, one.total * one.visited * one.matching, 10);
+             var plan = Choose(one.wanted, MemoryType.Rag, scope, one.index);
+             return plan.Index is null
+                 || (plan.Candidates >= one.wanted && plan.Effort >= 1
+                     && (one.index == IvfFlat ? plan.Effort <= IvfFlat.Lists : plan.Effort <= SearchPlanner.MaxEffort));
+         });
+
+    private static ScopeStatistics Matching(double count) => new(Million, count, count, 10);
+
+    private static SearchPlan Choose(int wanted, MemoryType? type, ScopeStatistics scope, params VectorIndex[] indexes) =>
+        SearchPlanner.Choose(wanted, type, scope, indexes);
+}
