@@ -1,6 +1,9 @@
 namespace UnifiedMemory;
 
-/// <summary>When and how the store builds, tunes and repairs its vector indexes; see <c>MaintainIndexesAsync</c>.</summary>
+/// <summary>
+/// When and how the store builds, tunes and repairs its vector indexes; see <c>MaintainIndexesAsync</c>. Give every host the
+/// same, or else they rebuild each other's indexes.
+/// </summary>
 public sealed class IndexMaintenanceOptions
 {
     /// <summary>How often a host looks after the indexes; zero for never. One host at a time does it. Default: 10 minutes.</summary>
@@ -21,14 +24,23 @@ public sealed class IndexMaintenanceOptions
     /// </summary>
     public VectorIndexMethod? Method { get; set; }
 
-    /// <summary>Whether the index holds numbers of 16 bits: half the size at the same recall, up to 4,000 dimensions. Default: no.</summary>
+    /// <summary>
+    /// Whether the index holds numbers of 16 bits: half the size at the same recall, and up to 4,000 dimensions instead of
+    /// 2,000. Default: no.
+    /// </summary>
     public bool HalfPrecision { get; set; }
 
     /// <summary>The recall at 20 that a search through the index must reach, 0.5 to 1. Default: 0.97.</summary>
     public double TargetRecall { get; set; } = 0.97;
 
-    /// <summary>What a build may take of the server's memory (<c>maintenance_work_mem</c>), in bytes. Default: 2 GiB.</summary>
+    /// <summary>What a build may take of the server's memory (<c>maintenance_work_mem</c>), 64 MiB or more. Default: 2 GiB.</summary>
     public long MaxMemoryBytes { get; set; } = 2L * 1024 * 1024 * 1024;
+
+    /// <summary>
+    /// How long a build waits for other transactions, which it has to, before it gives up until the next time and says whom it
+    /// waited for. Default: 1 minute.
+    /// </summary>
+    public TimeSpan LockTimeout { get; set; } = TimeSpan.FromMinutes(1);
 
     internal IndexMaintenanceOptions Copy() => (IndexMaintenanceOptions)MemberwiseClone();
 }

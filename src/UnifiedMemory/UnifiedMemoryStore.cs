@@ -32,6 +32,7 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
     private readonly Scopes _scopes;
     private readonly StoreRegistry _registry;
     private readonly Migrator _migrator;
+    private readonly IndexMaintenance _indexes;
     private readonly Embedder _embedder;
     private readonly MemoryWriter _writer;
     private readonly SharedAttempt _opening;
@@ -50,6 +51,9 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
         _scopes = new Scopes(_memories, new VectorIndexTable(_database, _schema));
         _registry = new StoreRegistry(_schema);
         _migrator = new Migrator(_database, options, _schema, loggerFactory, time);
+        _indexes = new IndexMaintenance(
+            _database, options, _schema, new VectorIndexTable(_database, _schema), embeddingProvider.Dimensions,
+            loggerFactory.CreateLogger<IndexMaintenance>(), time);
         _embedder = new Embedder(
             embeddingProvider, Telemetry.Meter, loggerFactory.CreateLogger<Embedder>(), options.QueryCacheSize, CompareDigestAsync);
         _writer = new MemoryWriter(_memories, _embedder);
@@ -111,6 +115,8 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
             Log.PoolTooLarge(_logger, _options.MaxPoolSize, state.MaxConnections, state.ReservedConnections);
         if (state.PgvectorVersion is { } version && version < new Version(0, 8, 4))
             Log.OldPgvector(_logger, version.ToString());
+        if (state.PgvectorVersion is { } unsafeVersion && unsafeVersion < new Version(0, 8, 2))
+            Log.UnsafeParallelBuilds(_logger, unsafeVersion.ToString());
         Log.Opened(_logger, _schema.Name, state.Version, space.Provider, space.Model, space.Dimensions);
     }
 

@@ -18,9 +18,12 @@ internal sealed partial class OptionsRules : IValidateOptions<UnifiedMemoryOptio
     {
         foreach (var mistake in MistakesIn(options))
             yield return mistake;
-        if (provider.Dimensions is < 1 or > VectorIndexDefinition.MaxDimensions)
+        var halfPrecision = options.Indexes?.HalfPrecision == true;
+        var most = VectorIndexDefinition.MaxDimensionsOf(halfPrecision);
+        if (provider.Dimensions < 1 || provider.Dimensions > most)
         {
-            yield return $"The embedding provider's Dimensions is {provider.Dimensions}; pgvector indexes 1 to {VectorIndexDefinition.MaxDimensions}. "
+            yield return $"The embedding provider's Dimensions is {provider.Dimensions}; pgvector indexes 1 to {most}"
+                + (halfPrecision ? ". " : $", or {VectorIndexDefinition.MaxHalfDimensions} with Indexes.HalfPrecision. ")
                 + "Use a model with fewer, or one that can shorten its vectors.";
         }
     }
@@ -58,6 +61,9 @@ internal sealed partial class OptionsRules : IValidateOptions<UnifiedMemoryOptio
                 yield return $"{name} is {value}; give {minimum} to {maximum}.";
         }
 
+        foreach (var mistake in MistakesIn(options.Indexes))
+            yield return mistake;
+
         if (options.Hnsw is not { } hnsw)
         {
             yield return "Hnsw is null; leave it out for the defaults.";
@@ -70,6 +76,32 @@ internal sealed partial class OptionsRules : IValidateOptions<UnifiedMemoryOptio
             yield return $"Hnsw.EfConstruction is {hnsw.EfConstruction}; give 2·M (which is {2 * hnsw.M}) to 1000.";
         if (hnsw.EfSearch is < 1 or > 1000)
             yield return $"Hnsw.EfSearch is {hnsw.EfSearch}; give 1 to 1000.";
+    }
+
+    private static IEnumerable<string> MistakesIn(IndexMaintenanceOptions? indexes)
+    {
+        const long smallestMemory = 64L * 1024 * 1024;
+        const long largestMemory = 1024L * 1024 * 1024 * 1024;
+        if (indexes is null)
+        {
+            yield return "Indexes is null; leave it out for the defaults.";
+            yield break;
+        }
+
+        if (indexes.Interval != TimeSpan.Zero && (indexes.Interval < TimeSpan.FromSeconds(1) || indexes.Interval > TimeSpan.FromDays(30)))
+            yield return $"Indexes.Interval is {indexes.Interval}; give 00:00:01 to 30.00:00:00, or zero for never.";
+        if (indexes.LockTimeout < TimeSpan.FromMilliseconds(100) || indexes.LockTimeout > TimeSpan.FromHours(1))
+            yield return $"Indexes.LockTimeout is {indexes.LockTimeout}; give 00:00:00.1 to 01:00:00, 1 minute for most stores.";
+        if (indexes.Threshold < 1)
+            yield return $"Indexes.Threshold is {indexes.Threshold}; give 1 or more, 10000 for most stores.";
+        if (indexes.TypeThreshold < 1)
+            yield return $"Indexes.TypeThreshold is {indexes.TypeThreshold}; give 1 or more, 2000 for most stores.";
+        if (indexes.Method is { } method && !Enum.IsDefined(method))
+            yield return $"Indexes.Method is {method}; give Hnsw or IvfFlat, or leave it out.";
+        if (!(indexes.TargetRecall is >= 0.5 and <= 1))
+            yield return $"Indexes.TargetRecall is {indexes.TargetRecall}; give 0.5 to 1, 0.97 for most stores.";
+        if (indexes.MaxMemoryBytes is < smallestMemory or > largestMemory)
+            yield return $"Indexes.MaxMemoryBytes is {indexes.MaxMemoryBytes}; give {smallestMemory} (64 MiB) to {largestMemory} (1 TiB).";
     }
 
     private static IEnumerable<(string Name, TimeSpan Value, TimeSpan Minimum, TimeSpan Maximum)> Durations(UnifiedMemoryOptions options)

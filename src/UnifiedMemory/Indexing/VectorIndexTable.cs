@@ -4,7 +4,7 @@ using UnifiedMemory.Postgres;
 namespace UnifiedMemory.Indexing;
 
 /// <summary>The register of the vector indexes that maintenance has built, beside the memories.</summary>
-internal sealed class VectorIndexTable(Database database, StoreSchema schema)
+internal sealed partial class VectorIndexTable(Database database, StoreSchema schema)
 {
     /// <summary>An index that was dropped by hand, or whose concurrent build is under way or failed, is of no use to a search.</summary>
     private readonly string _usable =

@@ -33,6 +33,7 @@ internal sealed class Migrator(
             await ServerRequirements.EnsureAsync(connection, token).ConfigureAwait(false);
             if (steps.Count > before.Applied.Count)
             {
+                await WaitForIndexesAsync(connection, token).ConfigureAwait(false);
                 await RunUpAsync(connection, steps, token).ConfigureAwait(false);
                 Log.Migrated(_logger, schema.Name, before.Version, steps[^1].Version);
             }
@@ -59,6 +60,7 @@ internal sealed class Migrator(
             StoreChecks.RequireNotNewer(schema, before, steps);
             if (before.Version > version)
             {
+                await WaitForIndexesAsync(connection, token).ConfigureAwait(false);
                 await RunAsync(steps, runner => runner.MigrateDown(version), token).ConfigureAwait(false);
                 Log.Migrated(_logger, schema.Name, before.Version, version);
             }
@@ -93,11 +95,19 @@ internal sealed class Migrator(
             await using (connection.ConfigureAwait(false))
             {
                 await connection.OpenAsync(token).ConfigureAwait(false);
-                await MigrationLock.TakeAsync(
-                    connection, schema, time, () => Log.WaitingForMigration(_logger, schema.Name), token).ConfigureAwait(false);
+                await SessionLock.Migration(schema).TakeAsync(
+                    connection, time, () => Log.WaitingForMigration(_logger, schema.Name), token).ConfigureAwait(false);
                 return await work(connection, token).ConfigureAwait(false);
             }
         }, cancellationToken);
+
+    /// <summary>
+    /// A step's ALTER TABLE would wait for an index that another host builds, and every search would queue behind it. Nobody
+    /// who maintains indexes waits for the lock of migrations, so the two cannot block each other.
+    /// </summary>
+    private Task WaitForIndexesAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        SessionLock.IndexMaintenance(schema).TakeAsync(
+            connection, time, () => Log.WaitingForMaintenance(_logger, schema.Name), cancellationToken);
 
     /// <summary>FluentMigrator is synchronous, so cancelling takes effect before it starts; each step is a transaction.</summary>
     private async Task RunAsync(IReadOnlyList<SchemaStep> steps, Action<IMigrationRunner> run, CancellationToken cancellationToken)

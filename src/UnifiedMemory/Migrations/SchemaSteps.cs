@@ -86,15 +86,21 @@ internal static class SchemaSteps
                     half_precision boolean NOT NULL,
                     lists int NOT NULL DEFAULT 0,
                     rows bigint NOT NULL,
+                    bytes bigint NOT NULL DEFAULT 0,
+                    build_seconds real,
+                    built_at timestamptz NOT NULL DEFAULT now(),
                     effort int NOT NULL,
                     recall real,
-                    built_at timestamptz NOT NULL DEFAULT now(),
-                    measured_at timestamptz)
+                    target_recall double precision,
+                    measured_at timestamptz,
+                    measured_rows bigint,
+                    own_scans bigint NOT NULL DEFAULT 0)
                 """,
                 $"""
                 DO $drop$ DECLARE built record; BEGIN
-                    FOR built IN SELECT name FROM {schema.VectorIndexes} LOOP
-                        EXECUTE format('DROP INDEX IF EXISTS %I.%I', '{schema.Name}', built.name);
+                    FOR built IN SELECT indexrelid::regclass AS name FROM pg_index JOIN pg_class ON pg_class.oid = indexrelid
+                        WHERE indrelid = '{schema.Memories}'::regclass AND relname LIKE 'memories\_embedding%' LOOP
+                        EXECUTE format('DROP INDEX %s', built.name);
                     END LOOP;
                 END $drop$;
                 DROP TABLE {schema.VectorIndexes}

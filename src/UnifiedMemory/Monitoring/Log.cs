@@ -22,6 +22,10 @@ internal static partial class Log
     [LoggerMessage(5, LogLevel.Error, "The store cannot be opened; the first call that needs it tries again")]
     public static partial void OpenFailed(ILogger logger, Exception exception);
 
+    [LoggerMessage(6, LogLevel.Warning,
+        "pgvector {Version} is older than 0.8.2, whose parallel HNSW builds overflow a buffer (CVE-2026-3172). Index maintenance builds with one process; whoever builds an HNSW index by hand must set max_parallel_maintenance_workers to 0. Update the extension")]
+    public static partial void UnsafeParallelBuilds(ILogger logger, string version);
+
     [LoggerMessage(10, LogLevel.Information, "Another process migrates schema {Schema}; waiting for it")]
     public static partial void WaitingForMigration(ILogger logger, string schema);
 
@@ -36,4 +40,35 @@ internal static partial class Log
 
     [LoggerMessage(31, LogLevel.Error, "Purging expired memories failed; it is tried again at the next interval")]
     public static partial void PurgeFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(40, LogLevel.Information, "Another process maintains the indexes of schema {Schema}; waiting for it")]
+    public static partial void WaitingForMaintenance(ILogger logger, string schema);
+
+    [LoggerMessage(41, LogLevel.Information, "Building index {Index} of schema {Schema} as {Definition}: {Reason}")]
+    public static partial void IndexBuilding(ILogger logger, string index, string schema, string definition, string reason);
+
+    [LoggerMessage(42, LogLevel.Information, "Built index {Index} of schema {Schema} in {Duration}, {Bytes} bytes")]
+    public static partial void IndexBuilt(ILogger logger, string index, string schema, TimeSpan duration, long bytes);
+
+    [LoggerMessage(43, LogLevel.Warning, "Index {Index} of schema {Schema} is left for the next run: {Reason}. End that transaction")]
+    public static partial void IndexBlocked(ILogger logger, string index, string schema, string reason);
+
+    [LoggerMessage(44, LogLevel.Information, "Dropping index {Index} of schema {Schema}: {Reason}")]
+    public static partial void IndexDropped(ILogger logger, string index, string schema, string reason);
+
+    [LoggerMessage(45, LogLevel.Information, "Index {Index} of schema {Schema} has a recall at 20 of {Recall:F3} with an effort of {Effort}")]
+    public static partial void RecallMeasured(ILogger logger, string index, string schema, double recall, int effort);
+
+    [LoggerMessage(46, LogLevel.Warning,
+        "Index {Index} of schema {Schema} reaches a recall at 20 of {Recall:F3} at most, and {Target} is asked for. It is {Definition}: raise Hnsw.M and Hnsw.EfConstruction, or lower Indexes.TargetRecall")]
+    public static partial void RecallMissed(ILogger logger, string index, string schema, double recall, double target, string definition);
+
+    [LoggerMessage(47, LogLevel.Information, "Index {Index} of schema {Schema} has not been used for a week and takes {Bytes} bytes")]
+    public static partial void IndexUnused(ILogger logger, string index, string schema, long bytes);
+
+    [LoggerMessage(48, LogLevel.Error, "Maintaining the indexes failed; it is tried again at the next interval")]
+    public static partial void MaintenanceFailed(ILogger logger, Exception exception);
+
+    [LoggerMessage(49, LogLevel.Warning, "This host does not maintain indexes. {Reason}")]
+    public static partial void MaintenanceImpossible(ILogger logger, string reason);
 }

@@ -30,6 +30,15 @@ internal static class StoreMetrics
     public static readonly Counter<long> Purged = Telemetry.Meter.CreateCounter<long>(
         "unifiedmemory.purge.memories", "{memory}", "Expired memories that were deleted.");
 
+    public static readonly Histogram<double> IndexBuildDuration = Telemetry.Meter.CreateHistogram<double>(
+        "unifiedmemory.index.build.duration", "s", "Time that the build of a vector index took.");
+
+    public static readonly Gauge<double> IndexRecall = Telemetry.Meter.CreateGauge<double>(
+        "unifiedmemory.index.recall", "1", "Recall at 20 of a vector index, as it was last measured.");
+
+    public static readonly Gauge<int> IndexEffort = Telemetry.Meter.CreateGauge<int>(
+        "unifiedmemory.index.effort", "1", "hnsw.ef_search or ivfflat.probes that searches use for that recall.");
+
     public static void RecordDatabase(string operation, TimeSpan duration) =>
         DatabaseDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("operation", operation));
 
@@ -38,4 +47,13 @@ internal static class StoreMetrics
 
     public static void RecordStored(StoreOutcome outcome, int count = 1) =>
         Stored.Add(count, new KeyValuePair<string, object?>("outcome", outcome.ToString()));
+
+    public static void RecordIndexBuild(string index, string method, TimeSpan duration) =>
+        IndexBuildDuration.Record(duration.TotalSeconds, new TagList { { "index", index }, { "method", method } });
+
+    public static void RecordIndexRecall(string index, double recall, int effort)
+    {
+        IndexRecall.Record(recall, new KeyValuePair<string, object?>("index", index));
+        IndexEffort.Record(effort, new KeyValuePair<string, object?>("index", index));
+    }
 }

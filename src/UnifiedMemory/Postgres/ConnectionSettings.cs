@@ -42,6 +42,18 @@ internal static class ConnectionSettings
         return connection.ConnectionString;
     }
 
+    /// <summary>For statements that take as long as they take, and whose end by cancelling is waited for.</summary>
+    public static string Maintenance(UnifiedMemoryOptions options) => new NpgsqlConnectionStringBuilder(Unpooled(options))
+    {
+        CommandTimeout = 0,
+
+        // By default the connection is broken off 2 s after a cancellation, and with it goes the lock that the cleaning up needs.
+        CancellationTimeout = 60_000,
+
+        // Nothing is sent while an index is built for an hour; a firewall that forgets the connection would end it.
+        TcpKeepAlive = true,
+    }.ConnectionString;
+
     private static NpgsqlConnectionStringBuilder Common(UnifiedMemoryOptions options)
     {
         var connection = new NpgsqlConnectionStringBuilder(options.ConnectionString)

@@ -13,6 +13,8 @@ public sealed class OptionsTests
         "MaxContentBytes is 0", "StoreBatchSize is 0", "QueryCacheSize is -1", "MigrateOnStart is 9", "AcquisitionTimeout is 00:00:00",
         "ConnectionLifetime is 00:00:00", "CommandTimeout is 00:00:00", "RetryBudget is -00:00:01", "PurgeInterval is -00:00:01",
         "Hnsw.M is 1", "Hnsw.EfConstruction is 1", "Hnsw.EfSearch is 0", "Dimensions is 3000",
+        "Indexes.Interval is 00:00:00.5", "Indexes.LockTimeout is 00:00:00", "Indexes.Threshold is 0", "Indexes.TypeThreshold is -1",
+        "Indexes.Method is 7", "Indexes.TargetRecall is 1.5", "Indexes.MaxMemoryBytes is 1000",
     ];
 
     [Test]
@@ -34,12 +36,41 @@ public sealed class OptionsTests
             RetryBudget = TimeSpan.FromSeconds(-1),
             PurgeInterval = TimeSpan.FromSeconds(-1),
             Hnsw = new HnswOptions { M = 1, EfConstruction = 1, EfSearch = 0 },
+            Indexes = new IndexMaintenanceOptions
+            {
+                Interval = TimeSpan.FromSeconds(0.5),
+                LockTimeout = default,
+                Threshold = 0,
+                TypeThreshold = -1,
+                Method = (VectorIndexMethod)7,
+                TargetRecall = 1.5,
+                MaxMemoryBytes = 1000,
+            },
         };
         var failure = Assert.Throws<OptionsValidationException>(
             () => UnifiedMemoryStore.Create(options, new RecordingEmbeddingProvider(dimensions: 3000)))!;
 
         foreach (var mistake in EveryMistake)
             Assert.That(failure.Failures, Has.One.StartsWith(mistake).Or.One.Contains(mistake), mistake);
+    }
+
+    [TestCase(2000, false, ExpectedResult = true)]
+    [TestCase(2001, false, ExpectedResult = false)]
+    [TestCase(4000, true, ExpectedResult = true)]
+    [TestCase(4001, true, ExpectedResult = false)]
+    public bool Half_precision_takes_twice_the_dimensions(int dimensions, bool halfPrecision)
+    {
+        var options = new UnifiedMemoryOptions { ConnectionString = "Host=one", Indexes = { HalfPrecision = halfPrecision } };
+        try
+        {
+            UnifiedMemoryStore.Create(options, new RecordingEmbeddingProvider(dimensions)).Dispose();
+            return true;
+        }
+        catch (OptionsValidationException failure)
+        {
+            Assert.That(failure.Message, Does.Contain($"Dimensions is {dimensions}"));
+            return false;
+        }
     }
 
     [TestCase("Host=localhost;Password=secret-word;Port=notanumber")]

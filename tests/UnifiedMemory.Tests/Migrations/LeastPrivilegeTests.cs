@@ -16,7 +16,7 @@ public sealed class LeastPrivilegeTests : StoreFixture
             CREATE ROLE {_role} LOGIN PASSWORD 'app-password';
             GRANT USAGE ON SCHEMA {Prefix}memories TO {_role};
             GRANT SELECT, INSERT, UPDATE, DELETE ON {Table} TO {_role};
-            GRANT SELECT ON {Prefix}memories.schema_versions, {Prefix}memories.embedding_space TO {_role};
+            GRANT SELECT ON {Prefix}memories.schema_versions, {Prefix}memories.embedding_space, {Prefix}memories.vector_indexes TO {_role};
             """);
     }
 
@@ -41,6 +41,10 @@ public sealed class LeastPrivilegeTests : StoreFixture
         Assert.That((await store.GetStatisticsAsync()).Count, Is.EqualTo(2));
         Assert.That((await store.GetMigrationStatusAsync()).Pending, Is.Empty);
         Assert.That(await store.DeleteManyAsync(new MemoryFilter()), Is.EqualTo(2));
+        Assert.That(
+            async () => await store.MaintainIndexesAsync(),
+            Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contain($"the role '{_role}' does not own the table")
+                .And.Property(nameof(UnifiedMemoryException.SqlState)).EqualTo("42501"));
         await Store.MigrateDownAsync(1);
         Assert.That(
             async () => await store.MigrateAsync(),

@@ -1,8 +1,10 @@
+using UnifiedMemory.Postgres;
+
 namespace UnifiedMemory.Tests.Migrations;
 
 public sealed class MigrationTests : StoreFixture
 {
-    private static readonly long[] AllVersions = [1, 2];
+    private static readonly long[] AllVersions = [1, 2, 3];
 
     [Test]
     public async Task Every_step_goes_down_and_up_again()
@@ -29,7 +31,7 @@ public sealed class MigrationTests : StoreFixture
             $"SELECT string_agg(tablename, ' ') FROM pg_tables WHERE schemaname = '{Prefix}memories'");
 
         Assert.That(tables, Is.EqualTo("schema_versions"));
-        Assert.That(async () => await Store.MigrateDownAsync(99), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contain("0 (nothing) to 2"));
+        Assert.That(async () => await Store.MigrateDownAsync(99), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contain("0 (nothing) to 3"));
     }
 
     [Test]
@@ -42,7 +44,7 @@ public sealed class MigrationTests : StoreFixture
 
         Assert.That(results.Select(result => result.Applied), Is.All.EqualTo(AllVersions));
         Assert.That(
-            await TestServer.ScalarAsync<long>($"SELECT count(*) FROM {Prefix}memories.schema_versions"), Is.EqualTo(2), "each version is recorded once");
+            await TestServer.ScalarAsync<long>($"SELECT count(*) FROM {Prefix}memories.schema_versions"), Is.EqualTo(AllVersions.Length), "each version is recorded once");
         await Task.WhenAll(hosts.Select(host => host.DisposeAsync().AsTask()));
     }
 
@@ -236,8 +238,7 @@ public sealed class MigrationTests : StoreFixture
         await Store.MigrateDownAsync(0);
         await using var holder = new Npgsql.NpgsqlConnection(TestServer.ConnectionString + ";Pooling=false");
         await holder.OpenAsync();
-        await UnifiedMemory.Migrations.MigrationLock.TakeAsync(
-            holder, new UnifiedMemory.Postgres.StoreSchema(Prefix), TimeProvider.System, () => { }, CancellationToken.None);
+        Assert.That(await SessionLock.Migration(new StoreSchema(Prefix)).TryTakeAsync(holder, CancellationToken.None), Is.True);
         var waiting = Store.MigrateAsync();
         await OtherHostHasPolledAsync();
         Assert.That(waiting.IsCompleted, Is.False, "the lock is held");
@@ -252,8 +253,7 @@ public sealed class MigrationTests : StoreFixture
     {
         await using var holder = new Npgsql.NpgsqlConnection(TestServer.ConnectionString + ";Pooling=false");
         await holder.OpenAsync();
-        await UnifiedMemory.Migrations.MigrationLock.TakeAsync(
-            holder, new UnifiedMemory.Postgres.StoreSchema(Prefix), TimeProvider.System, () => { }, CancellationToken.None);
+        Assert.That(await SessionLock.Migration(new StoreSchema(Prefix)).TryTakeAsync(holder, CancellationToken.None), Is.True);
         var waiting = Store.MigrateAsync();
 
         await OtherHostHasPolledAsync();
@@ -264,6 +264,21 @@ public sealed class MigrationTests : StoreFixture
 
         Assert.That(await TestServer.ScalarAsync<bool>(
             $"SELECT indisvalid FROM pg_index WHERE indexrelid = '{Prefix}memories.probe'::regclass"), Is.True);
+    }
+
+    [Test]
+    public async Task A_migration_waits_for_an_index_that_is_built_and_not_inside_a_lock_of_the_table()
+    {
+        await Store.MigrateDownAsync(2);
+        await using var holder = new Npgsql.NpgsqlConnection(TestServer.ConnectionString + ";Pooling=false");
+        await holder.OpenAsync();
+        Assert.That(await SessionLock.IndexMaintenance(new StoreSchema(Prefix)).TryTakeAsync(holder, CancellationToken.None), Is.True);
+        var waiting = Store.MigrateAsync();
+        await OtherHostHasPolledAsync();
+
+        Assert.That(waiting.IsCompleted, Is.False, "somebody maintains the indexes");
+        await holder.CloseAsync();
+        Assert.That((await waiting.WaitAsync(TimeSpan.FromSeconds(30))).Applied, Is.EqualTo(AllVersions));
     }
 
     [Test]

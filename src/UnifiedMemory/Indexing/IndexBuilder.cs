@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using System.Globalization;
+using Dapper;
+using Npgsql;
+using NpgsqlTypes;
+using UnifiedMemory.Postgres;
+
+namespace UnifiedMemory.Indexing;
+
+/// <summary>Builds, exchanges and drops indexes concurrently, on the session that holds the lock.</summary>
+internal sealed class IndexBuilder(
+    NpgsqlConnection connection, UnifiedMemoryOptions options, StoreSchema schema, VectorIndexTable register, int dimensions, TimeProvider time)
+{
+    /// <summary>The server's own default is 64 MB.</summary>
+    private const long SmallestMemory = 64L * 1024 * 1024;
+
+    /// <summary>
+    /// A build waits for transactions that wrote into the table, and at its end for those whose snapshot is older than it. One that
+    /// has been open for longer than is waited for will be in the way then: building for an hour to find that out helps nobody.
+    /// </summary>
+    private readonly string _oldTransaction =
+        $"""
+        SELECT activity.pid AS "ProcessId", activity.application_name AS "Application", activity.state AS "State",
+               extract(epoch FROM now() - activity.xact_start)::float8 AS "Seconds"
+        FROM pg_stat_activity AS activity
+        WHERE activity.datname = current_database() AND activity.backend_type = 'client backend' AND activity.pid <> pg_backend_pid()
+          AND activity.xact_start < now() - @timeout
+          AND (activity.backend_xmin IS NOT NULL OR EXISTS (
+              SELECT 1 FROM pg_locks AS held
+              WHERE held.pid = activity.pid AND held.granted AND held.relation = to_regclass('{schema.Memories}')
+                AND held.mode NOT IN ('AccessShareLock', 'RowShareLock')))
+        ORDER BY activity.xact_start LIMIT 1
+        """;
+
+    public string Qualified(string name) => $"{schema.Quoted}.{name}";
+
+    /// <summary>Settings of the session for everything that follows.</summary>
+    public async Task PrepareAsync(bool parallel, CancellationToken cancellationToken)
+    {
+        await ExecuteAsync(
+            $"""
+            SET statement_timeout = 0;
+            SET idle_in_transaction_session_timeout = 0;
+            SET lock_timeout = {Number((long)options.Indexes.LockTimeout.TotalMilliseconds)}
+            """, cancellationToken).ConfigureAwait(false);
+        if (!parallel)
+            await ExecuteAsync("SET max_parallel_maintenance_workers = 0", cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Builds the index beside the one that it is to replace. It ends with an index that can be used or with none: what an
+    /// interrupted build leaves behind is dropped, also when the caller has given up.
+    /// </summary>
+    /// <exception cref="BlockedException">Another transaction was in the way for too long.</exception>
+    public async Task<TimeSpan> BuildAsync(
+        VectorIndexDefinition index, long rows, IProgress<IndexProgress>? progress, CancellationToken cancellationToken)
+    {
+        await RequireNoOldTransactionAsync(cancellationToken).ConfigureAwait(false);
+        await ExecuteAsync($"SET maintenance_work_mem = '{Number(MemoryFor(index, rows) / 1024)}kB'", cancellationToken).ConfigureAwait(false);
+        var name = index.Name + VectorIndexDefinition.BuildingSuffix;
+        var started = Stopwatch.GetTimestamp();
+        try
+        {
+            await WatchedAsync(
+                index.Name, index.CreateSql(schema, name, dimensions), progress, cancellationToken).ConfigureAwait(false);
+            return Stopwatch.GetElapsedTime(started);
+        }
+        catch (Exception exception) when (exception is PostgresException or OperationCanceledException or BlockedException)
+        {
+            await DropQuietlyAsync(name).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Gives the index that was built its name, and the register its row, at once. Renaming takes no lock that a search would
+    /// wait for; the index that had the name serves until then, and is dropped afterwards or by the next run.
+    /// </summary>
+    public async Task ExchangeAsync(
+        VectorIndexDefinition index, Replaced replaced, long rows, TimeSpan? buildTime, int effort, CancellationToken cancellationToken)
+    {
+        var (building, old) = (index.Name + VectorIndexDefinition.BuildingSuffix, index.Name + VectorIndexDefinition.ReplacedSuffix);
+        var bytes = await SizeAsync(building, cancellationToken).ConfigureAwait(false);
+        var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+        await using (transaction.ConfigureAwait(false))
+        {
+            if (replaced != Replaced.None)
+                await ExecuteAsync($"ALTER INDEX {Qualified(index.Name)} RENAME TO {old}", cancellationToken).ConfigureAwait(false);
+            await ExecuteAsync($"ALTER INDEX {Qualified(building)} RENAME TO {index.Name}", cancellationToken).ConfigureAwait(false);
+            await register.RecordAsync(connection, index, rows, bytes, buildTime, effort, cancellationToken).ConfigureAwait(false);
+            await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        // Should something be in the way now, the next run finds it by its name.
+        if (replaced == Replaced.Drop)
+            await DropQuietlyAsync(old).ConfigureAwait(false);
+    }
+
+    /// <exception cref="BlockedException">Another transaction was in the way for too long.</exception>
+    public Task DropAsync(string name, CancellationToken cancellationToken) =>
+        WatchedAsync(name, $"DROP INDEX CONCURRENTLY IF EXISTS {Qualified(name)}", progress: null, cancellationToken);
+
+    public Task<long> SizeAsync(string name, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<long>(new CommandDefinition(
+            $"SELECT COALESCE(pg_relation_size(to_regclass('{Qualified(name)}')), 0)", cancellationToken: cancellationToken));
+
+    /// <summary>Runs the statement, and says whom it waited for when it did so in vain.</summary>
+    private async Task WatchedAsync(string index, string sql, IProgress<IndexProgress>? progress, CancellationToken cancellationToken)
+    {
+        var watch = BuildWatch.Start(ConnectionSettings.Maintenance(options), connection.ProcessID, index, progress, time);
+        await using (watch.ConfigureAwait(false))
+        {
+            try
+            {
+                await ExecuteAsync(sql, cancellationToken).ConfigureAwait(false);
+            }
+            catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.LockNotAvailable)
+            {
+                throw new BlockedException(watch.Blocker, exception);
+            }
+        }
+    }
+
+    /// <summary>
+    /// Not with the caller's token: it may be why this is called. When the connection is gone, or something is in the way, the
+    /// next run finds the index to be invalid.
+    /// </summary>
+    private async Task DropQuietlyAsync(string name)
+    {
+        try
+        {
+            if (connection.State == System.Data.ConnectionState.Open)
+                await DropAsync(name, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is NpgsqlException or BlockedException or IOException)
+        {
+            // The failure that led here is the one to be told of.
+        }
+    }
+
+    private async Task RequireNoOldTransactionAsync(CancellationToken cancellationToken)
+    {
+        var blocker = await connection.QueryFirstOrDefaultAsync<Blocker>(new CommandDefinition(
+            _oldTransaction, new SqlParameters().Add("timeout", NpgsqlDbType.Interval, options.Indexes.LockTimeout),
+            cancellationToken: cancellationToken)).ConfigureAwait(false);
+        if (blocker is not null)
+            throw new BlockedException(blocker);
+    }
+
+    private long MemoryFor(VectorIndexDefinition index, long rows)
+    {
+        var needed = index.Method == VectorIndexMethod.Hnsw
+            ? IndexSizing.HnswBytes(rows, dimensions, index.HalfPrecision, index.M)
+            : IndexSizing.IvfFlatBytes(index.Lists, dimensions, index.HalfPrecision);
+        return Math.Clamp(IndexSizing.WithMargin(needed), SmallestMemory, options.Indexes.MaxMemoryBytes);
+    }
+
+    private Task<int> ExecuteAsync(string sql, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(sql, cancellationToken: cancellationToken));
+
+    private static string Number(long number) => number.ToString(CultureInfo.InvariantCulture);
+}

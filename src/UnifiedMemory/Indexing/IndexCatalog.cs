@@ -1,0 +1,124 @@
+using Dapper;
+using Npgsql;
+using UnifiedMemory.Postgres;
+
+namespace UnifiedMemory.Indexing;
+
+/// <summary>What the server knows about the memories' table and its indexes.</summary>
+internal sealed class IndexCatalog(StoreSchema schema)
+{
+    /// <summary>Up to so many memories they are counted, which takes a tenth of a second; above, the server's statistics are asked.</summary>
+    private const long CountedRows = 100_000;
+
+    private readonly string _server =
+        $"""
+        SELECT pg_backend_pid() AS "ProcessId", (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS "Pgvector",
+               pg_has_role(current_user, relowner, 'USAGE') AS "IsOwner", current_user::text AS "Role"
+        FROM pg_class WHERE oid = to_regclass('{schema.Memories}')
+        """;
+
+    private readonly string _indexes =
+        $"""
+        SELECT built.relname AS "Name", state.indisvalid AND state.indisready AND state.indislive AS "IsValid",
+               state.indisunique AS "IsUnique", built.reltuples::float8 AS "Rows", pg_relation_size(built.oid) AS "Bytes",
+               pg_stat_get_numscans(built.oid) AS "Scans", method.amname AS "AccessMethod", class.opcname AS "OperatorClass",
+               pg_get_indexdef(built.oid, 1, true) AS "Column", pg_get_expr(state.indpred, state.indrelid) AS "Predicate",
+               COALESCE(built.reloptions, ARRAY[]::text[]) AS "Settings"
+        FROM pg_index AS state
+        JOIN pg_class AS built ON built.oid = state.indexrelid
+        JOIN pg_am AS method ON method.oid = built.relam
+        JOIN pg_opclass AS class ON class.oid = state.indclass[0]
+        WHERE state.indrelid = to_regclass('{schema.Memories}')
+        ORDER BY built.relname
+        """;
+
+    /// <summary>
+    /// The planner's own estimate: rows a page when the table was last analyzed, times the pages that it has now. -1 when it never was.
+    /// </summary>
+    private readonly string _estimate =
+        $"""
+        SELECT CASE WHEN reltuples < 0 THEN -1
+                    WHEN relpages = 0 THEN 0
+                    ELSE (reltuples / relpages * (pg_relation_size(oid) / current_setting('block_size')::int))::bigint END
+        FROM pg_class WHERE oid = to_regclass('{schema.Memories}')
+        """;
+
+    private readonly string _analyze = $"ANALYZE {schema.Memories}";
+
+    private readonly string _count = $"SELECT memory_type AS \"Type\", count(*) AS \"Rows\" FROM {schema.Memories} GROUP BY memory_type";
+
+    private readonly string _shares =
+        $"""
+        SELECT common.value AS "Type", (common.frequency * @total)::bigint AS "Rows"
+        FROM pg_stats, unnest(most_common_vals::text::text[], most_common_freqs) AS common (value, frequency)
+        WHERE schemaname = '{schema.Name}' AND tablename = 'memories' AND attname = 'memory_type'
+        """;
+
+    /// <summary>
+    /// An index is younger than the statistics when it was built after they were reset; the table's other indexes are as old as the
+    /// migration that made them.
+    /// </summary>
+    private readonly string _watchedForLong =
+        $"""
+        SELECT built.relname
+        FROM pg_index AS state
+        JOIN pg_class AS built ON built.oid = state.indexrelid
+        LEFT JOIN {schema.VectorIndexes} AS registered ON registered.name = built.relname
+        WHERE state.indrelid = to_regclass('{schema.Memories}')
+          AND GREATEST(
+              COALESCE(registered.built_at, (SELECT max(applied_on) AT TIME ZONE 'UTC' FROM {schema.SchemaVersions})),
+              (SELECT stats_reset FROM pg_stat_database WHERE datname = current_database())) < now() - interval '7 days'
+        """;
+
+    public async Task<ServerFacts?> ReadServerAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        await connection.QuerySingleOrDefaultAsync<ServerFacts>(Command(_server, cancellationToken)).ConfigureAwait(false);
+
+    public async Task<Dictionary<string, FoundIndex>> ReadIndexesAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        (await connection.QueryAsync<FoundIndex>(Command(_indexes, cancellationToken)).ConfigureAwait(false)).ToDictionary(index => index.Name);
+
+    /// <summary>The names of those indexes that the server has counted the scans of for at least seven days.</summary>
+    public async Task<HashSet<string>> ReadWatchedForLongAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        [.. await connection.QueryAsync<string>(Command(_watchedForLong, cancellationToken)).ConfigureAwait(false)];
+
+    /// <summary>
+    /// Counts the memories. A count of ten million reads 40 GB of vectors when the visibility map does not spare it, too much for
+    /// each ten minutes, and what is decided by it needs no more than the estimate.
+    /// </summary>
+    public async Task<MemoryCounts> CountAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var total = await EstimateAsync().ConfigureAwait(false);
+        if (total < 0)
+        {
+            // Loaded a moment ago, or never vacuumed: what autovacuum would do within minutes, and searches need as well.
+            await connection.ExecuteAsync(Command(_analyze, cancellationToken)).ConfigureAwait(false);
+            total = await EstimateAsync().ConfigureAwait(false);
+        }
+
+        var rows = await connection.QueryAsync<(string Type, long Rows)>(total <= CountedRows
+            ? Command(_count, cancellationToken)
+            : new CommandDefinition(
+                _shares, new SqlParameters().Add("total", NpgsqlTypes.NpgsqlDbType.Double, (double)total), cancellationToken: cancellationToken))
+            .ConfigureAwait(false);
+        var byType = rows.ToDictionary(row => MemoryTypeNames.Parse(row.Type), row => row.Rows);
+        return new MemoryCounts(total <= CountedRows ? byType.Values.Sum() : total, byType);
+
+        Task<long> EstimateAsync() => connection.ExecuteScalarAsync<long>(Command(_estimate, cancellationToken));
+    }
+
+    private static CommandDefinition Command(string sql, CancellationToken cancellationToken) => new(sql, cancellationToken: cancellationToken);
+
+    /// <summary>The server, as seen by the session that maintains indexes.</summary>
+    internal sealed record ServerFacts
+    {
+        public int ProcessId { get; init; }
+
+        public string Pgvector { get; init; } = "";
+
+        public bool IsOwner { get; init; }
+
+        public string Role { get; init; } = "";
+
+        /// <summary>Before 0.8.2 parallel HNSW builds overflow a buffer: CVE-2026-3172.</summary>
+        public bool BuildsSafelyInParallel => Version.TryParse(Pgvector, out var version) && version >= new Version(0, 8, 2);
+    }
+}

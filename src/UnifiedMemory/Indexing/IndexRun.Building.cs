@@ -1,0 +1,123 @@
+using UnifiedMemory.Monitoring;
+
+namespace UnifiedMemory.Indexing;
+
+internal sealed partial class IndexRun
+{
+    /// <summary>The share of the memories that may come or go until the recall is measured again.</summary>
+    private const double MeasuredFor = 0.2;
+
+    private async Task<MaintainedIndex> BuildAsync(
+        MaintainedIndex report, FoundIndex? existing, bool broken, VectorIndexDefinition wanted, string reason, CancellationToken cancellationToken)
+    {
+        var former = existing?.DefinitionFor(report.Type, dimensions);
+        if (existing is not null && former is null)
+            reason = $"was none that a search can use; {reason}";
+        TimeSpan? buildTime = null;
+        if (Unfinished(wanted) is { } finished)
+        {
+            // Built by a host that ended before it could exchange it.
+            wanted = finished;
+        }
+        else
+        {
+            await DropUnfinishedAsync(report.Name, cancellationToken).ConfigureAwait(false);
+            Log.IndexBuilding(logger, report.Name, schema.Name, wanted.ToString(), reason);
+            buildTime = await builder.BuildAsync(wanted, report.Rows, progress, cancellationToken).ConfigureAwait(false);
+        }
+
+        var replaced = existing is null ? Replaced.None
+            : former is not null && former.HalfPrecision != wanted.HalfPrecision ? Replaced.Keep
+            : Replaced.Drop;
+        await builder.ExchangeAsync(
+            wanted, replaced, report.Rows, buildTime, LowestEffort(wanted), cancellationToken).ConfigureAwait(false);
+        var bytes = await builder.SizeAsync(report.Name, cancellationToken).ConfigureAwait(false);
+        if (buildTime is { } took)
+        {
+            StoreMetrics.RecordIndexBuild(report.Name, VectorIndexDefinition.MethodName(wanted.Method), took);
+            Log.IndexBuilt(logger, report.Name, schema.Name, took, bytes);
+        }
+
+        var measured = await MeasureAsync(wanted, report.Rows, cancellationToken).ConfigureAwait(false);
+        return report with
+        {
+            Action = broken ? IndexAction.Repaired : existing is null ? IndexAction.Built : IndexAction.Rebuilt,
+            Reason = reason,
+            Method = wanted.Method,
+            SizeBytes = bytes,
+            BuildTime = buildTime,
+            Effort = measured?.Effort ?? LowestEffort(wanted),
+            Recall = measured?.Recall,
+        };
+    }
+
+    private async Task<MaintainedIndex> KeepAsync(
+        MaintainedIndex report, FoundIndex existing, IndexDecision decision, CancellationToken cancellationToken)
+    {
+        var index = decision.Wanted!;
+        await DropUnfinishedAsync(report.Name, cancellationToken).ConfigureAwait(false);
+        var known = _registered.GetValueOrDefault(report.Name);
+        var adopted = known is null || !known.Describes(index);
+        if (adopted)
+        {
+            var rows = existing.Rows > 0 ? (long)existing.Rows : report.Rows;
+            await register.RecordAsync(connection, index, rows, existing.Bytes, null, LowestEffort(index), cancellationToken).ConfigureAwait(false);
+            _registered.Remove(report.Name);
+            known = null;
+        }
+
+        report = Known(report) with
+        {
+            Action = adopted ? IndexAction.Adopted : IndexAction.Kept,
+            Reason = adopted ? "was there and is what is wanted" : decision.Reason,
+        };
+        if (!IsMeasurementDue(known, report.Rows))
+            return report;
+
+        var measured = await MeasureAsync(index, report.Rows, cancellationToken).ConfigureAwait(false);
+        if (measured is null)
+            return report;
+
+        // It reached the target when it was measured before, and now no effort does: what was written since did not do it good.
+        var target = options.Indexes.TargetRecall;
+        if (measured.Recall < target && known?.Recall >= target)
+        {
+            return await BuildAsync(
+                report, existing, broken: false, index, $"its recall fell from {known.Recall:F3} to {measured.Recall:F3}", cancellationToken)
+                .ConfigureAwait(false);
+        }
+
+        return report with { Effort = measured.Effort, Recall = measured.Recall };
+    }
+
+    private bool IsMeasurementDue(RegisteredIndex? known, long rows) =>
+        known?.MeasuredRows is not { } measuredRows
+        || known.IsStale
+        || known.TargetRecall != options.Indexes.TargetRecall
+        || Math.Abs(rows - measuredRows) > MeasuredFor * measuredRows;
+
+    private async Task<MeasuredRecall?> MeasureAsync(VectorIndexDefinition index, long rows, CancellationToken cancellationToken)
+    {
+        progress?.Report(new IndexProgress(index.Name, "measuring recall", null));
+        var target = options.Indexes.TargetRecall;
+        var measured = await measurement.MeasureAsync(
+            connection, index, rows, _counts, LowestEffort(index), target, cancellationToken).ConfigureAwait(false);
+        if (measured is null)
+            return null;
+
+        await register.RecordRecallAsync(connection, index.Name, measured, target, rows, cancellationToken).ConfigureAwait(false);
+        StoreMetrics.RecordIndexRecall(index.Name, measured.Recall, measured.Effort);
+        Log.RecallMeasured(logger, index.Name, schema.Name, measured.Recall, measured.Effort);
+        if (measured.Recall < target)
+            Log.RecallMissed(logger, index.Name, schema.Name, measured.Recall, target, index.ToString());
+        return measured;
+    }
+
+    private int LowestEffort(VectorIndexDefinition index) =>
+        index.Method == VectorIndexMethod.Hnsw ? options.Hnsw.EfSearch : IndexSizing.Probes(index.Lists);
+
+    /// <summary>An index that was built and not exchanged, if it is like the one that is wanted.</summary>
+    private VectorIndexDefinition? Unfinished(VectorIndexDefinition wanted) =>
+        _found.GetValueOrDefault(wanted.Name + VectorIndexDefinition.BuildingSuffix)?.DefinitionFor(wanted.Type, dimensions) is { } found
+            && found.IsLike(wanted) ? found : null;
+}

@@ -1,0 +1,192 @@
+using System.Data;
+using System.Globalization;
+using Dapper;
+using Npgsql;
+using NpgsqlTypes;
+using UnifiedMemory.Postgres;
+
+namespace UnifiedMemory.Indexing;
+
+/// <summary>
+/// Measures the recall at 20 of an index: stored vectors are searched through it and exactly. One snapshot for all of it, so that
+/// what is written meanwhile does not count.
+/// </summary>
+/// <remarks>
+/// <para>
+/// A neighbour counts as found when it is no farther than the true 20th, which treats memories of equal distance alike. The vector that
+/// is searched for is stored, at distance 0, and would be found always: it is left out of both.
+/// </para>
+/// <para>
+/// The true 20th of all samples is found in one pass over the table, without sorting it: the first search through the index says for
+/// each sample how far its 20 are at most, and only what is nearer is looked at.
+/// </para>
+/// </remarks>
+internal sealed class RecallMeasurement(StoreSchema schema, int dimensions)
+{
+    private const int Neighbours = 20;
+
+    /// <summary>
+    /// Samples × memories of the pass over the table: at most 5 million distances (2 to 4 s at 768 dimensions), but 25 samples at least,
+    /// which at a million memories are 25 million (about 20 s), and the table is read once.
+    /// </summary>
+    private const long ComparedAtMost = 5_000_000;
+
+    private const int FewestSamples = 25;
+    private const int MostSamples = 100;
+
+    /// <summary>The index is to be used here, whatever the planner thinks of it.</summary>
+    private const string Settings =
+        """
+        SET LOCAL enable_seqscan = off;
+        SET LOCAL enable_bitmapscan = off;
+        SET LOCAL enable_sort = off;
+        SET LOCAL jit = off;
+        SET LOCAL hnsw.iterative_scan = relaxed_order;
+        SET LOCAL random_page_cost = 1.1;
+        """;
+
+    private const string ExactSettings =
+        """
+        SET LOCAL enable_seqscan = on;
+        SET LOCAL enable_bitmapscan = on;
+        SET LOCAL enable_sort = on;
+        SET LOCAL max_parallel_workers_per_gather = 0;
+        """;
+
+    public static int SamplesFor(long rows) => (int)Math.Clamp(ComparedAtMost / Math.Max(1, rows), FewestSamples, MostSamples);
+
+    /// <summary>
+    /// Raises the effort from the lowest on until the target is reached.
+    /// </summary>
+    /// <returns><c>null</c> when there is too little to measure, or the server does not use the index.</returns>
+    public async Task<MeasuredRecall?> MeasureAsync(
+        NpgsqlConnection connection, VectorIndexDefinition index, long rows, MemoryCounts counts, int lowest, double target,
+        CancellationToken cancellationToken)
+    {
+        var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken).ConfigureAwait(false);
+        await using (transaction.ConfigureAwait(false))
+        {
+            var samples = await SampleAsync(connection, index, rows, counts, cancellationToken).ConfigureAwait(false);
+            if (samples.Length == 0)
+                return null;
+            await ExecuteAsync(connection, Settings, cancellationToken).ConfigureAwait(false);
+            if (!await UsesIndexAsync(connection, index, samples, cancellationToken).ConfigureAwait(false))
+                return null;
+
+            double[]? farthest = null;
+            MeasuredRecall? measured = null;
+            var scans = 0L;
+            foreach (var effort in IndexSizing.Efforts(index.Method, lowest, index.Lists))
+            {
+                var found = await SearchAsync(connection, index, samples, effort, cancellationToken).ConfigureAwait(false);
+                farthest ??= await FarthestAsync(connection, index, samples, found, cancellationToken).ConfigureAwait(false);
+                scans += samples.Length;
+                measured = new MeasuredRecall(effort, Recall(found, farthest, Math.Min(Neighbours, rows - 1)), scans);
+                if (measured.Recall >= target)
+                    break;
+            }
+
+            return measured;
+        }
+    }
+
+    /// <summary>Random memories of the index. Above some size not all of the table is read for it, but random pages.</summary>
+    private async Task<Guid[]> SampleAsync(
+        NpgsqlConnection connection, VectorIndexDefinition index, long rows, MemoryCounts counts, CancellationToken cancellationToken)
+    {
+        var wanted = SamplesFor(rows);
+
+        // 50 times as many as needed, since pages are drawn and a type may sit in few of them.
+        var percentage = Math.Min(100, 100.0 * 50 * wanted / Math.Max(1, rows));
+        var pages = percentage >= 100 || counts.Total < 10_000
+            ? ""
+            : string.Create(CultureInfo.InvariantCulture, $" TABLESAMPLE SYSTEM ({percentage:F4})");
+        var ids = await connection.QueryAsync<Guid>(new CommandDefinition(
+            $"SELECT id FROM {schema.Memories}{pages}{VectorIndexDefinition.WhereOf(index.Type)} ORDER BY random() LIMIT {wanted}",
+            cancellationToken: cancellationToken)).ConfigureAwait(false);
+        return [.. ids];
+    }
+
+    private async Task<bool> UsesIndexAsync(
+        NpgsqlConnection connection, VectorIndexDefinition index, Guid[] samples, CancellationToken cancellationToken)
+    {
+        var plan = await connection.QueryAsync<string>(new CommandDefinition(
+            "EXPLAIN " + SearchSql(index), Parameters(samples), cancellationToken: cancellationToken)).ConfigureAwait(false);
+        return plan.Any(line => line.Contains($" using {index.Name} ", StringComparison.Ordinal));
+    }
+
+    /// <summary>How far each sample's neighbours are that the index finds.</summary>
+    private async Task<double[][]> SearchAsync(
+        NpgsqlConnection connection, VectorIndexDefinition index, Guid[] samples, int effort, CancellationToken cancellationToken)
+    {
+        await ExecuteAsync(
+            connection, string.Create(CultureInfo.InvariantCulture, $"SET LOCAL {VectorIndexDefinition.EffortSetting(index.Method)} = {effort}"),
+            cancellationToken).ConfigureAwait(false);
+        var found = await connection.QueryAsync<(long Sample, double[] Distances)>(new CommandDefinition(
+            SearchSql(index), Parameters(samples), cancellationToken: cancellationToken)).ConfigureAwait(false);
+
+        // Another of the same vector may have taken the place of the sample itself: one more than is looked at.
+        return Ordered(
+            found.Select(one => (one.Sample, one.Distances.Order().Take(Neighbours).ToArray())), [.. samples.Select(_ => Array.Empty<double>())]);
+    }
+
+    /// <summary>How far the true 20th neighbour of each sample is.</summary>
+    private async Task<double[]> FarthestAsync(
+        NpgsqlConnection connection, VectorIndexDefinition index, Guid[] samples, double[][] found, CancellationToken cancellationToken)
+    {
+        await ExecuteAsync(connection, ExactSettings, cancellationToken).ConfigureAwait(false);
+
+        // What is not nearer than the 20 that were found cannot be among the true 20.
+        var bounds = found.Select(distances => distances.Length < Neighbours ? double.PositiveInfinity : distances[^1]).ToArray();
+        var exact = await connection.QueryAsync<(long Sample, double? Distance)>(new CommandDefinition(
+            ExactSql(index), Parameters(samples).Add("bounds", NpgsqlDbType.Array | NpgsqlDbType.Double, bounds),
+            cancellationToken: cancellationToken)).ConfigureAwait(false);
+        await ExecuteAsync(connection, Settings, cancellationToken).ConfigureAwait(false);
+        return Ordered(exact.Where(one => one.Distance is not null).Select(one => (one.Sample, one.Distance!.Value)), bounds);
+    }
+
+    private string SearchSql(VectorIndexDefinition index) =>
+        $"""
+        SELECT sample.number AS "Sample", array_agg(nearest.distance) AS "Distances"
+        FROM unnest(@samples) WITH ORDINALITY AS sample (id, number)
+        JOIN {schema.Memories} AS asked ON asked.id = sample.id
+        CROSS JOIN LATERAL (
+            SELECT stored.id, stored.embedding <=> asked.embedding AS distance
+            FROM {schema.Memories} AS stored{VectorIndexDefinition.WhereOf(index.Type)}
+            ORDER BY {index.OrderedBy("stored", dimensions)} <=> {index.OrderedBy("asked", dimensions)} LIMIT {Neighbours + 1}) AS nearest
+        WHERE nearest.id <> asked.id
+        GROUP BY sample.number
+        """;
+
+    private string ExactSql(VectorIndexDefinition index) =>
+        $"""
+        SELECT sample.number AS "Sample", (array_agg(stored.embedding <=> asked.embedding ORDER BY stored.embedding <=> asked.embedding))[{Neighbours}] AS "Distance"
+        FROM unnest(@samples, @bounds) WITH ORDINALITY AS sample (id, bound, number)
+        JOIN {schema.Memories} AS asked ON asked.id = sample.id
+        JOIN (SELECT id, embedding FROM {schema.Memories}{VectorIndexDefinition.WhereOf(index.Type)}) AS stored
+          ON stored.id <> asked.id AND (stored.embedding <=> asked.embedding) < sample.bound
+        GROUP BY sample.number
+        """;
+
+    private static double Recall(double[][] found, double[] farthest, long neighbours)
+    {
+        if (neighbours < 1)
+            return 1;
+        var hits = found.Select((distances, sample) => Math.Min(neighbours, distances.Count(distance => distance <= farthest[sample]))).Sum();
+        return (double)hits / (found.Length * neighbours);
+    }
+
+    private static T[] Ordered<T>(IEnumerable<(long Sample, T Value)> values, T[] fallback)
+    {
+        var ordered = fallback.ToArray();
+        foreach (var (sample, value) in values)
+            ordered[sample - 1] = value;
+        return ordered;
+    }
+
+    private static SqlParameters Parameters(Guid[] samples) =>
+        new SqlParameters().Add("samples", NpgsqlDbType.Array | NpgsqlDbType.Uuid, samples);
+
+    private static Task<int> ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(sql, cancellationToken: cancellationToken));
+}

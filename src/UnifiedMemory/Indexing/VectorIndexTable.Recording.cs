@@ -1,0 +1,72 @@
+using Dapper;
+using Npgsql;
+using NpgsqlTypes;
+using UnifiedMemory.Postgres;
+
+namespace UnifiedMemory.Indexing;
+
+internal sealed partial class VectorIndexTable
+{
+    private readonly string _all =
+        $"""
+        SELECT name AS "Name", method AS "Method", half_precision AS "HalfPrecision", lists AS "Lists", rows AS "Rows", bytes AS "Bytes",
+               build_seconds AS "BuildSeconds", effort AS "Effort", recall AS "Recall", target_recall AS "TargetRecall",
+               measured_rows AS "MeasuredRows", COALESCE(measured_at < now() - interval '7 days', false) AS "IsStale", own_scans AS "OwnScans"
+        FROM {schema.VectorIndexes}
+        """;
+
+    private readonly string _record =
+        $"""
+        INSERT INTO {schema.VectorIndexes} (name, memory_type, method, half_precision, lists, rows, bytes, build_seconds, effort)
+        VALUES (@name, @type, @method, @half_precision, @lists, @rows, @bytes, @build_seconds, @effort)
+        ON CONFLICT (name) DO UPDATE SET
+            memory_type = excluded.memory_type, method = excluded.method, half_precision = excluded.half_precision,
+            lists = excluded.lists, rows = excluded.rows, bytes = excluded.bytes, build_seconds = excluded.build_seconds,
+            built_at = now(), effort = excluded.effort, recall = NULL, target_recall = NULL, measured_at = NULL, measured_rows = NULL,
+            own_scans = 0
+        """;
+
+    private readonly string _recordRecall =
+        $"""
+        UPDATE {schema.VectorIndexes} SET
+            effort = @effort, recall = @recall, target_recall = @target, measured_at = now(), measured_rows = @rows,
+            own_scans = own_scans + @scans
+        WHERE name = @name
+        """;
+
+    private readonly string _forget = $"DELETE FROM {schema.VectorIndexes} WHERE name = @name";
+
+    /// <summary>Every row, also of an index that is gone.</summary>
+    public async Task<Dictionary<string, RegisteredIndex>> ReadAllAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        (await connection.QueryAsync<RegisteredIndex>(new CommandDefinition(_all, cancellationToken: cancellationToken)).ConfigureAwait(false))
+        .ToDictionary(row => row.Name);
+
+    /// <summary>Records an index that is new under its name, in the connection's transaction if it has one.</summary>
+    public Task RecordAsync(
+        NpgsqlConnection connection, VectorIndexDefinition definition, long rows, long bytes, TimeSpan? buildTime, int effort,
+        CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(_record, new SqlParameters()
+            .Add("name", NpgsqlDbType.Text, definition.Name)
+            .Add("type", NpgsqlDbType.Text, definition.Type is { } type ? MemoryTypeNames.NameOf(type) : null)
+            .Add("method", NpgsqlDbType.Text, VectorIndexDefinition.MethodName(definition.Method))
+            .Add("half_precision", NpgsqlDbType.Boolean, definition.HalfPrecision)
+            .Add("lists", NpgsqlDbType.Integer, definition.Lists)
+            .Add("rows", NpgsqlDbType.Bigint, rows)
+            .Add("bytes", NpgsqlDbType.Bigint, bytes)
+            .Add("build_seconds", NpgsqlDbType.Real, (float?)buildTime?.TotalSeconds)
+            .Add("effort", NpgsqlDbType.Integer, effort), cancellationToken: cancellationToken));
+
+    public Task RecordRecallAsync(
+        NpgsqlConnection connection, string name, MeasuredRecall measured, double target, long rows, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(_recordRecall, new SqlParameters()
+            .Add("name", NpgsqlDbType.Text, name)
+            .Add("effort", NpgsqlDbType.Integer, measured.Effort)
+            .Add("recall", NpgsqlDbType.Real, (float)measured.Recall)
+            .Add("target", NpgsqlDbType.Double, target)
+            .Add("rows", NpgsqlDbType.Bigint, rows)
+            .Add("scans", NpgsqlDbType.Bigint, measured.Scans), cancellationToken: cancellationToken));
+
+    public Task ForgetAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            _forget, new SqlParameters().Add("name", NpgsqlDbType.Text, name), cancellationToken: cancellationToken));
+}

@@ -1,0 +1,108 @@
+using UnifiedMemory.Indexing;
+
+namespace UnifiedMemory.Tests.Indexing;
+
+/// <summary>The decisions that take more memories than a test stores.</summary>
+public sealed class IndexPlanTests
+{
+    private const int Dimensions = 768;
+
+    [TestCase(0, ExpectedResult = 1)]
+    [TestCase(999, ExpectedResult = 1)]
+    [TestCase(100_000, ExpectedResult = 100)]
+    [TestCase(1_000_000, ExpectedResult = 1000)]
+    [TestCase(4_000_000, ExpectedResult = 2000)]
+    [TestCase(10_000_000_000, ExpectedResult = 32768)]
+    public int Lists_follow_the_rows(long rows) => IndexSizing.Lists(rows);
+
+    [TestCase(1, ExpectedResult = 1)]
+    [TestCase(100, ExpectedResult = 10)]
+    [TestCase(1000, ExpectedResult = 31)]
+    public int Probes_begin_at_the_root_of_the_lists(int lists) => IndexSizing.Probes(lists);
+
+    [Test]
+    public void Probes_rise_up_to_all_lists()
+    {
+        Assert.That(IndexSizing.Efforts(VectorIndexMethod.IvfFlat, 1, 1), Is.EqualTo(new[] { 1 }));
+        Assert.That(IndexSizing.Efforts(VectorIndexMethod.IvfFlat, 3, 10), Is.EqualTo(new[] { 3, 4, 6, 9, 10 }));
+        Assert.That(IndexSizing.Efforts(VectorIndexMethod.Hnsw, 100, 0), Is.EqualTo(new[] { 100, 150, 200, 300, 400, 600, 800, 1000 }));
+        Assert.That(IndexSizing.Efforts(VectorIndexMethod.Hnsw, 1000, 0), Is.EqualTo(new[] { 1000 }));
+    }
+
+    [Test]
+    public void The_memory_of_a_graph_is_what_was_measured()
+    {
+        // pgvector 0.8.0: "hnsw graph no longer fits into maintenance_work_mem after 4352 tuples", of 16 MiB.
+        Assert.That(IndexSizing.HnswBytes(4352, Dimensions, halfPrecision: false, m: 16), Is.EqualTo(16L * 1024 * 1024).Within(1).Percent);
+        Assert.That(IndexSizing.HnswBytes(5933, Dimensions, halfPrecision: true, m: 32), Is.EqualTo(16L * 1024 * 1024).Within(1).Percent);
+    }
+
+    [Test]
+    public void Lists_are_fewer_where_k_means_would_not_fit_the_memory()
+    {
+        const long memory = 2L * 1024 * 1024 * 1024;
+        var lists = IndexSizing.ListsWithin(10_000_000, Dimensions, halfPrecision: false, memory);
+
+        Assert.That(lists, Is.InRange(2000, 3161), "the root would be 3162");
+        Assert.That(IndexSizing.IvfFlatBytes(lists, Dimensions, halfPrecision: false), Is.LessThan(memory));
+    }
+
+    [Test]
+    public void A_graph_that_does_not_fit_the_memory_makes_way_for_ivfflat_and_says_so()
+    {
+        var decision = Plan(2_000_000).Decide(null, exists: false, null, 0, null);
+
+        Assert.That(decision.Step, Is.EqualTo(IndexStep.Build));
+        Assert.That(decision.Wanted, Is.EqualTo(VectorIndexDefinition.IvfFlat(null, false, 1414)));
+        Assert.That(decision.Reason, Does.Contain("MaxMemoryBytes is 2,147,483,648, therefore IVFFlat"));
+        Assert.That(Plan(2_000_000, options => options.Indexes.Method = VectorIndexMethod.Hnsw).Decide(null, false, null, 0, null).Wanted!.Method,
+            Is.EqualTo(VectorIndexMethod.Hnsw), "asked for");
+    }
+
+    [Test]
+    public void A_graph_that_outgrew_the_memory_since_it_was_built_goes_on_to_serve()
+    {
+        var hnsw = VectorIndexDefinition.Hnsw(null, false, new HnswOptions());
+        Assert.That(Plan(2_000_000).Decide(null, true, hnsw, 1000, Registered(hnsw, 400_000, 0)).Step, Is.EqualTo(IndexStep.Keep));
+    }
+
+    [TestCase(500_000, IndexStep.Keep)]
+    [TestCase(400_000, IndexStep.Replace)]
+    public void Ivfflat_gives_way_to_a_graph_only_when_that_fits_with_some_to_spare(long rows, object step)
+    {
+        var ivfflat = VectorIndexDefinition.IvfFlat(null, false, 500);
+        Assert.That(Plan(rows).Decide(null, true, ivfflat, 1000, Registered(ivfflat, 600_000, 0)).Step, Is.EqualTo((IndexStep)step));
+    }
+
+    [TestCase(399_000_000, IndexStep.Keep)]
+    [TestCase(401_000_000, IndexStep.Replace)]
+    public void A_graph_is_built_again_when_most_of_it_is_dead(long bytes, object step)
+    {
+        var hnsw = VectorIndexDefinition.Hnsw(null, false, new HnswOptions());
+        Assert.That(Plan(50_000).Decide(null, true, hnsw, bytes, Registered(hnsw, 100_000, 400_000_000)).Step, Is.EqualTo((IndexStep)step));
+    }
+
+    [Test]
+    public void Samples_are_fewer_where_an_exact_search_takes_long()
+    {
+        Assert.That(
+            ((long[])[0, 10_000, 100_000, 1_000_000, 100_000_000]).Select(RecallMeasurement.SamplesFor), Is.EqualTo(new[] { 100, 100, 50, 25, 25 }));
+    }
+
+    private static IndexPlan Plan(long rows, Action<UnifiedMemoryOptions>? configure = null)
+    {
+        var options = new UnifiedMemoryOptions();
+        configure?.Invoke(options);
+        return new IndexPlan(options, Dimensions, new MemoryCounts(rows, new Dictionary<MemoryType, long> { [MemoryType.Rag] = rows }));
+    }
+
+    private static RegisteredIndex Registered(VectorIndexDefinition definition, long rows, long bytes) => new()
+    {
+        Name = definition.Name,
+        Method = VectorIndexDefinition.MethodName(definition.Method),
+        HalfPrecision = definition.HalfPrecision,
+        Lists = definition.Lists,
+        Rows = rows,
+        Bytes = bytes,
+    };
+}
