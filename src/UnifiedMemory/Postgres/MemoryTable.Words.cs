@@ -69,7 +69,7 @@ internal sealed partial class MemoryTable
                 SELECT namespace, id, content_tsv, length(content_tsv) AS length FROM {schema.Memories}
                 WHERE content_tsv @@ words.term AND {filter} LIMIT {MostPostings}) AS found
             WHERE words.postings_so_far <= {MostPostings}
-               OR (words.postings_so_far - words.postings) * LEAST(@scope / @visited, 1) < {FewestPostings}),
+               OR (words.postings_so_far - words.postings) * LEAST(@scope / GREATEST(@visited, 1), 1) < {FewestPostings}),
         counted AS MATERIALIZED (SELECT lexeme, count(*) AS memories FROM posting GROUP BY lexeme),
         weighed AS MATERIALIZED (
             SELECT lexeme, term, ln(1 + (GREATEST(@scope, document_frequency) - document_frequency + 0.5) / (document_frequency + 0.5)) AS weight

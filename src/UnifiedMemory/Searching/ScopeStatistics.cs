@@ -7,7 +7,7 @@ namespace UnifiedMemory.Searching;
 /// <param name="AverageWords">The average number of different words of those, for BM25; 0 when there are none.</param>
 internal sealed record ScopeStatistics(double Total, double Visited, double Matching, double AverageWords)
 {
-    private const double MostScarce = 16;
+    private const double MostScarce = 8;
 
     /// <summary>
     /// How many times rarer the matching ones are near the queries than in the whole table: 1, and more after searches through an

@@ -56,7 +56,9 @@ internal static class SearchPlanner
         {
             var rowsOfList = rows / index.Lists;
             var probes = (int)Math.Clamp(Math.Ceiling(candidates / rowsOfList), index.Effort, Math.Max(index.Effort, index.Lists));
-            return (new SearchPlan(index, probes, (int)Math.Ceiling(rows), Iterative: false),
+
+            // Not all that the lists hold: the farther ones are no longer the nearest of all, and would hide that too few were found.
+            return (new SearchPlan(index, probes, Round(candidates), Iterative: false),
                 IndexStart + (probes * rowsOfList * (IvfFlatRow + condition)));
         }
 

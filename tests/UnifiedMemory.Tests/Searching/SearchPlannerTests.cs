@@ -30,25 +30,25 @@ public sealed class SearchPlannerTests
 
     [Test]
     public void No_filter_takes_the_index_as_it_was_measured() =>
-        Assert.That(Choose(10, null, Matching(Million), Full), Is.EqualTo(new SearchPlan(Full, 40, 40, Iterative: false)));
+        Assert.That(Choose(10, null, Matching(Million), Full), Is.EqualTo(new SearchPlan(Full, 45, 45, Iterative: false)));
 
     [Test]
     public void A_tenth_is_looked_for_among_more_candidates() =>
-        Assert.That(Choose(10, null, Matching(100_000), Full), Is.EqualTo(new SearchPlan(Full, 200, 200, Iterative: false)));
+        Assert.That(Choose(10, null, Matching(100_000), Full), Is.EqualTo(new SearchPlan(Full, 450, 450, Iterative: false)));
 
     [Test]
     public void More_candidates_than_one_scan_yields_are_scanned_for_again_and_again() =>
-        Assert.That(Choose(1000, null, Matching(Million), Full), Is.EqualTo(new SearchPlan(Full, 1000, 2000, Iterative: true)));
+        Assert.That(Choose(1000, null, Matching(Million), Full), Is.EqualTo(new SearchPlan(Full, 1000, 4500, Iterative: true)));
 
     [Test]
     public void Found_too_few_means_more_candidates_the_next_time()
     {
         var scope = Matching(500_000);
-        Assert.That(Choose(10, null, scope, Full).Candidates, Is.EqualTo(40));
+        Assert.That(Choose(10, null, scope, Full).Candidates, Is.EqualTo(85));
 
         scope.FoundTooFew(scope.Scarcity);
 
-        Assert.That(Choose(10, null, scope, Full).Candidates, Is.EqualTo(160));
+        Assert.That(Choose(10, null, scope, Full).Candidates, Is.EqualTo(350));
     }
 
     [Test]
@@ -65,9 +65,9 @@ public sealed class SearchPlannerTests
     [Test]
     public void Probes_grow_with_the_selectivity_up_to_all_lists()
     {
-        Assert.That(Choose(10, null, Matching(Million), IvfFlat), Is.EqualTo(new SearchPlan(IvfFlat, 32, 1_000_000, Iterative: false)));
-        Assert.That(Choose(200, null, Matching(20_000), IvfFlat).Effort, Is.EqualTo(40));
-        Assert.That(Choose(1000, null, Matching(100_000), IvfFlat).Effort, Is.InRange(32, 1000));
+        Assert.That(Choose(10, null, Matching(Million), IvfFlat), Is.EqualTo(new SearchPlan(IvfFlat, 32, 45, Iterative: false)));
+        Assert.That(Choose(100, null, Matching(100_000), IvfFlat), Is.EqualTo(new SearchPlan(IvfFlat, 32, 4500, Iterative: false)));
+        Assert.That(Choose(1000, null, Matching(100_000), IvfFlat), Is.EqualTo(new SearchPlan(IvfFlat, 42, 45_000, Iterative: false)));
     }
 
     [Test]
@@ -96,12 +96,12 @@ public sealed class SearchPlannerTests
              var scope = new ScopeStatistics(one.total, one.total * one.visited, one.total * one.visited * one.matching, 10);
              var plan = Choose(one.wanted, MemoryType.Rag, scope, one.index);
              return plan.Index is null
-                 || (plan.Candidates >= one.wanted && plan.Effort >= 1
-                     && (one.index == IvfFlat ? plan.Effort <= IvfFlat.Lists : plan.Effort <= SearchPlanner.MaxEffort));
+                 || (plan.Candidates >= Math.Min(one.wanted, scope.Matching) && plan.Effort >= 1
+                     && (one.index == IvfFlat ? plan.Effort <= IvfFlat.Lists : plan.Effort <= 1000));
          });
 
     private static ScopeStatistics Matching(double count) => new(Million, count, count, 10);
 
     private static SearchPlan Choose(int wanted, MemoryType? type, ScopeStatistics scope, params VectorIndex[] indexes) =>
-        SearchPlanner.Choose(wanted, type, scope, indexes);
+        SearchPlanner.Choose(wanted, new MemoryFilter { Types = type is { } one ? [one] : [] }, scope, indexes);
 }
