@@ -18,8 +18,16 @@ internal sealed class ThrowAwayClusters(Machine machine, TimeProvider time)
         // Under the lock, so that nobody removes a directory that has no lease yet.
         using var taken = await FileLock.TakeAsync(LockFile, timeout, time, cancellationToken).ConfigureAwait(false);
         var directory = new ClusterDirectory(Path.Combine(_parent, Guid.NewGuid().ToString("N")[..12]), machine.ServerUser);
-        await directory.CreateAsync(cancellationToken).ConfigureAwait(false);
-        return (directory, Lease.Take(directory.Leases));
+        try
+        {
+            await directory.CreateAsync(cancellationToken).ConfigureAwait(false);
+            return (directory, Lease.Take(directory.Leases));
+        }
+        catch
+        {
+            await directory.DeleteAsync(time).ConfigureAwait(false);
+            throw;
+        }
     }
 
     /// <summary>Stops and deletes what dead processes have left, unless another process is at it.</summary>

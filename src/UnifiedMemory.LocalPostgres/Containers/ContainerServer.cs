@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using DotNet.Testcontainers.Builders;
 using Microsoft.Extensions.Logging.Abstractions;
 using Testcontainers.PostgreSql;
+using UnifiedMemory.Clusters;
 
 namespace UnifiedMemory.Containers;
 
@@ -41,7 +42,9 @@ internal sealed class ContainerServer : IAsyncDisposable
             var builder = new PostgreSqlBuilder(Image)
                 .WithLogger(NullLogger.Instance)
                 .WithDatabase(options.Database)
-                .WithPassword(options.IsPersistent ? await KeptPasswordAsync(stateDirectory, cancellationToken).ConfigureAwait(false) : NewPassword())
+                .WithPassword(options.IsPersistent
+                    ? await KeptPasswordAsync(stateDirectory, options.StartTimeout, options.TimeProvider, cancellationToken).ConfigureAwait(false)
+                    : NewPassword())
                 .WithCommand([.. ServerArguments(options)])
                 .WithCreateParameterModifier(parameters => (parameters.HostConfig ??= new()).ShmSize = SharedMemoryBytes);
             if (options.IsPersistent)
@@ -71,28 +74,26 @@ internal sealed class ContainerServer : IAsyncDisposable
 
     private static string NewPassword() => RandomNumberGenerator.GetHexString(32, lowercase: true);
 
-    /// <summary>The container keeps the password that it was made with, so later runs need the same.</summary>
-    internal static async Task<string> KeptPasswordAsync(string stateDirectory, CancellationToken cancellationToken)
+    /// <summary>
+    /// The container keeps the password that it was made with, so later runs need the same. Under a lock: a move that must not
+    /// replace a file looks first and renames then, and of two processes the second could replace what the first has read.
+    /// </summary>
+    internal static async Task<string> KeptPasswordAsync(
+        string stateDirectory, TimeSpan timeout, TimeProvider time, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(stateDirectory);
         var file = Path.Combine(stateDirectory, "container-password");
+        using var taken = await FileLock.TakeAsync(file + ".lock", timeout, time, cancellationToken).ConfigureAwait(false);
         if (!File.Exists(file))
         {
-            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+            var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
             if (!OperatingSystem.IsWindows())
                 options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
-            var unfinished = $"{file}.{Guid.NewGuid():N}";
+            var unfinished = file + ".unfinished";
             var writer = new StreamWriter(unfinished, options);
             await using (writer.ConfigureAwait(false))
                 await writer.WriteAsync(NewPassword().AsMemory(), cancellationToken).ConfigureAwait(false);
-            try
-            {
-                File.Move(unfinished, file);
-            }
-            catch (IOException) when (File.Exists(file))
-            {
-                File.Delete(unfinished); // another process was faster, and its password is the one
-            }
+            File.Move(unfinished, file);
         }
 
         return await File.ReadAllTextAsync(file, cancellationToken).ConfigureAwait(false);
