@@ -22,7 +22,10 @@ internal sealed partial class MemoryTable
         {
             var rows = (await connection.QueryAsync<MatchRow>(
                 new CommandDefinition(sql, parameters, cancellationToken: token)).ConfigureAwait(false)).AsList();
-            var similar = rows.Where(row => row.Similarity >= (query.MinimumSimilarity ?? double.NegativeInfinity));
+
+            // Sorted here: an index may have compared normalised vectors, whose last digits differ.
+            var similar = rows.Where(row => row.Similarity >= (query.MinimumSimilarity ?? double.NegativeInfinity))
+                .OrderByDescending(row => row.Similarity).ThenBy(row => row.Id);
             return (similar.Select((row, index) => row.ToNearest(index + 1)).ToList(), rows.Count);
         }, cancellationToken);
     }
