@@ -98,14 +98,18 @@ static async Task AskAsync(UnifiedMemoryStore store, DirectoryInfo folder, strin
     var matches = await store.SearchAsync(
         new MemoryQuery(question) { Namespace = SourceFiles.NamespaceOf(folder), Limit = 4 }, cancellationToken);
     var table = new Table { Title = new TableTitle(question.EscapeMarkup()), Border = TableBorder.Rounded, Expand = true };
+    table.AddColumn(new TableColumn("Score").RightAligned().NoWrap());
     table.AddColumn(new TableColumn("Similarity").RightAligned().NoWrap());
+    table.AddColumn(new TableColumn("Made of"));
     table.AddColumn(new TableColumn("Type").NoWrap());
     table.AddColumn(new TableColumn("Source"));
     table.AddColumn(new TableColumn("Memory"));
     foreach (var match in matches)
     {
         table.AddRow(
+            $"{match.Score:F2}",
             $"{match.Similarity:F3}",
+            match.Explanation.ToString(),
             match.Record.Type.ToString(),
             $"{match.Record.Metadata["path"]}:{match.Record.Metadata["line"]}".EscapeMarkup(),
             SourceFiles.Excerpt(match.Record.Content).EscapeMarkup());

@@ -24,15 +24,15 @@ internal static class ScalePart
         await BenchmarkServer.ExecuteAsync($"DROP SCHEMA IF EXISTS {Schema} CASCADE");
         var set = new SearchSet(Schema, Queries);
         await using var library = await LibrarySide.CreateAsync(Prefix, set.Provider(), settings => settings.Indexes.HalfPrecision = true);
-        var load = await LoadAsync(options.Rows);
+        var load = await LoadAsync(options.ScaleRows);
         var build = await TimeAsync(library.BuildIndexesAsync);
         await BenchmarkServer.ExecuteAsync($"VACUUM ANALYZE {Schema}.memories");
 
-        report.Line(string.Create(CultureInfo.InvariantCulture, $"### {options.Rows:N0} × {ClusteredVectors.Dimensions}, halfvec HNSW index"));
+        report.Line(string.Create(CultureInfo.InvariantCulture, $"### {options.ScaleRows:N0} × {ClusteredVectors.Dimensions}, halfvec HNSW index"));
         report.Table(["load", "rows a second", "vector indexes built in", "table", "vector indexes", "all indexes"], (string[][])
         [[
             report.Value("scale.load_seconds", load, format: "N0") + " s",
-            Show.Count(options.Rows / load),
+            Show.Count(options.ScaleRows / load),
             report.Value("scale.build_seconds", build, format: "N0") + " s",
             report.Value("scale.table_mb", await MegabytesAsync($"pg_table_size('{Schema}.memories')"), format: "N0") + " MB",
             report.Value("scale.vector_indexes_mb", await MegabytesAsync(

@@ -17,6 +17,9 @@ internal sealed record LoadOptions
 
     public int Rows { get; private init; }
 
+    /// <summary>Of the large table; a number that is given goes for all.</summary>
+    public int ScaleRows { get; private init; }
+
     public string? Json { get; private init; }
 
     public string Output { get; private init; } = "artifacts/benchmarks";
@@ -52,7 +55,8 @@ internal sealed record LoadOptions
         return options with
         {
             Parts = options.Parts.Count == 0 ? AllParts : options.Parts,
-            Rows = options.Rows > 0 ? options.Rows : options.Parts.Contains("scale") ? 1_000_000 : options.Quick ? 20_000 : 100_000,
+            Rows = options.Rows > 0 ? options.Rows : options.Quick ? 20_000 : 100_000,
+            ScaleRows = options.Rows > 0 ? options.Rows : options.Quick ? 100_000 : 1_000_000,
         };
     }
 }

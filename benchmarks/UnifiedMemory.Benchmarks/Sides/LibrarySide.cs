@@ -7,18 +7,16 @@ internal sealed class LibrarySide : ISide
 {
     private readonly LookupEmbeddingProvider _provider;
 
-    private readonly UnifiedMemoryOptions _options;
-
     private LibrarySide(string prefix, LookupEmbeddingProvider provider, Action<UnifiedMemoryOptions>? configure)
     {
         _provider = provider;
-        _options = new UnifiedMemoryOptions { ConnectionString = BenchmarkServer.ConnectionString, SchemaPrefix = prefix };
+        var options = new UnifiedMemoryOptions { ConnectionString = BenchmarkServer.ConnectionString, SchemaPrefix = prefix };
 
         // The small type has an index of its own in a quick run, too; and a million memories fit.
-        _options.Indexes.TypeThreshold = 1_000;
-        _options.Indexes.MaxMemoryBytes = 4L * 1024 * 1024 * 1024;
-        configure?.Invoke(_options);
-        Store = UnifiedMemoryStore.Create(_options, provider);
+        options.Indexes.TypeThreshold = 1_000;
+        options.Indexes.MaxMemoryBytes = 4L * 1024 * 1024 * 1024;
+        configure?.Invoke(options);
+        Store = UnifiedMemoryStore.Create(options, provider);
     }
 
     public string Name => "library";
@@ -34,7 +32,7 @@ internal sealed class LibrarySide : ISide
     }
 
     /// <summary>After a load.</summary>
-    public Task BuildIndexesAsync() => VectorIndexes.BuildAsync(_options.SchemaPrefix + "memories", _options.Indexes.HalfPrecision);
+    public Task BuildIndexesAsync() => Store.MaintainIndexesAsync();
 
     public Task<IReadOnlyList<MemoryMatch>> SearchAsync(SearchCase searched, SearchText text) =>
         Store.SearchAsync(SearchCases.QueryOf(searched, text.Text));

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.Metrics;
+using Microsoft.Extensions.Logging;
 
 namespace UnifiedMemory.Tests.Indexing;
 
@@ -73,6 +74,23 @@ public sealed class IndexMaintenanceTests : IndexingFixture
         Assert.That(measured["unifiedmemory.index.build.duration"], Is.GreaterThan(0));
         Assert.That(measured["unifiedmemory.index.recall"], Is.InRange(0.97, 1));
         Assert.That(measured["unifiedmemory.index.effort"], Is.EqualTo(100));
+    }
+
+    [Test]
+    public async Task An_old_pgvector_builds_with_one_process_and_is_warned_about()
+    {
+        var version = Version.Parse(await TestServer.ScalarAsync<string>("SELECT extversion FROM pg_extension WHERE extname = 'vector'"));
+        await FillAsync(400);
+        var lines = new List<string>();
+        using var loggers = LoggerFactory.Create(logging => logging.AddProvider(new ListLogger(lines)));
+        var options = NewOptions();
+        options.Indexes.Threshold = 300;
+        await using var store = UnifiedMemoryStore.Create(options, Embeddings, loggers);
+
+        await store.MaintainIndexesAsync();
+
+        Assert.That(lines.Count(line => line.Contains("CVE-2026-3172", StringComparison.Ordinal)), Is.EqualTo(version < new Version(0, 8, 2) ? 1 : 0));
+        Assert.That(lines, Has.Some.StartsWith($"Built index {OnAll} of schema {Prefix}memories in 00:00:0"));
     }
 
     [Test]

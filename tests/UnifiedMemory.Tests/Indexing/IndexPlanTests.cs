@@ -89,6 +89,13 @@ public sealed class IndexPlanTests
             ((long[])[0, 10_000, 100_000, 1_000_000, 100_000_000]).Select(RecallMeasurement.SamplesFor), Is.EqualTo(new[] { 100, 100, 50, 25, 25 }));
     }
 
+    [TestCase("0.8.0", ExpectedResult = false)]
+    [TestCase("0.8.1", ExpectedResult = false)]
+    [TestCase("0.8.2", ExpectedResult = true)]
+    [TestCase("0.10.0", ExpectedResult = true)]
+    public bool Builds_are_parallel_from_the_version_on_that_does_not_overflow(string version) =>
+        new IndexCatalog.ServerFacts { Pgvector = version }.BuildsSafelyInParallel;
+
     private static IndexPlan Plan(long rows, Action<UnifiedMemoryOptions>? configure = null)
     {
         var options = new UnifiedMemoryOptions();
