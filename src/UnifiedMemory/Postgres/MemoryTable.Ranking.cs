@@ -116,7 +116,7 @@ internal sealed partial class MemoryTable
         ? $"""
           SELECT namespace, id FROM (SELECT * FROM {Ordered(index)} LIMIT {plan.Candidates}) AS nearest WHERE {filter} LIMIT {candidates}
           """
-        : $"""SELECT namespace, id FROM ({Compared(filter)}) AS compared ORDER BY distance, id LIMIT {candidates}""";
+        : $"""SELECT namespace, id FROM ({Compared("namespace, id", filter)}) AS compared ORDER BY distance, id LIMIT {candidates}""";
 
     private const string TimePart =
         $"""

@@ -17,7 +17,7 @@ internal sealed partial class MemoryTable
     {
         var parameters = new SqlParameters().AddVector("query", vector).Add("limit", NpgsqlDbType.Integer, query.Limit);
         var filter = FilterSql.From(query, parameters).ToString();
-        var sql = plan.Index is { } index ? IndexSql(index, plan, filter) : ExactSql(filter);
+        var sql = plan.Index is { } index ? IndexSql(index, plan, filter) : ExactSql(plan, filter);
         return database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
         {
             var rows = (await connection.QueryAsync<MatchRow>(
@@ -41,22 +41,20 @@ internal sealed partial class MemoryTable
         COMMIT
         """;
 
-    /// <summary>Narrow rows are sorted, and the best of them read again: a row with its content and vector has 4 KB.</summary>
-    private string ExactSql(string filter) =>
+    /// <summary>The best are chosen before anything is made of their columns: to write out the metadata of each would take longer.</summary>
+    private string ExactSql(SearchPlan plan, string filter) =>
         $"""
         BEGIN READ ONLY;
-        {Settings(SearchPlan.Exact)}
-        WITH nearest AS MATERIALIZED ({Compared(filter)} ORDER BY distance, id LIMIT @limit)
-        SELECT {Columns}, 1 - distance AS "Similarity" FROM nearest JOIN {schema.Memories} USING (namespace, id) ORDER BY distance, id;
+        {Settings(plan)}
+        SELECT {Columns}, 1 - distance AS "Similarity" FROM (
+            SELECT * FROM ({Compared("*", filter)}) AS compared ORDER BY distance, id LIMIT @limit) AS nearest
+        ORDER BY distance, id;
         COMMIT
         """;
 
     /// <summary>Every memory that fulfils the filter with its distance. OFFSET 0 keeps a vector index out of it.</summary>
-    private string Compared(string filter) =>
-        $"""
-        SELECT namespace, id, distance FROM (
-            SELECT namespace, id, embedding <=> @query AS distance FROM {schema.Memories} WHERE {filter} OFFSET 0) AS compared
-        """;
+    private string Compared(string columns, string filter) =>
+        $"SELECT {columns}, embedding <=> @query AS distance FROM {schema.Memories} WHERE {filter} OFFSET 0";
 
     /// <summary>The rows of the table as this index yields them. Only the index's own expression and predicate make the planner use it.</summary>
     private string Ordered(VectorIndex index)
@@ -71,7 +69,9 @@ internal sealed partial class MemoryTable
     /// <c>strict_order</c> (0.80 against 0.56 at 1 % selectivity). Exact: a plan for these values, without the compiler and the workers
     /// that a scan of many rows would start.
     /// </summary>
-    private static string Settings(SearchPlan plan) => plan.Index is null
+    private static string Settings(SearchPlan plan) => plan.OfFew
+        ? "SET LOCAL plan_cache_mode = force_custom_plan;"
+        : plan.Index is null
         ? """
           SET LOCAL random_page_cost = 1.1;
           SET LOCAL plan_cache_mode = force_custom_plan;
