@@ -4,7 +4,7 @@ namespace UnifiedMemory;
 public enum FusionMethod
 {
     /// <summary>
-    /// A weighted sum, after each is scaled to 0 to 1 over the candidates of the search; see <see cref="MemoryQuery.TextWeight"/>.
+    /// A weighted sum, after each is divided by the largest amount among the candidates of the search; see <see cref="MemoryQuery.TextWeight"/>.
     /// </summary>
     WeightedScores,
 

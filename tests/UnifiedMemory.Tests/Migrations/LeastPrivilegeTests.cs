@@ -51,4 +51,19 @@ public sealed class LeastPrivilegeTests : StoreFixture
             Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contain("42501").And.Property(nameof(UnifiedMemoryException.IsTransient)).False);
         await Store.MigrateAsync();
     }
+
+    [Test]
+    public async Task The_documented_grants_show_how_frequent_words_are()
+    {
+        await Store.StoreManyAsync(Enumerable.Range(0, 100).Select(i => new NewMemory($"angle {i} quagga", MemoryType.Rag)));
+        await TestServer.ExecuteAsync($"ANALYZE {Table}");
+
+        Assert.That(
+            await TestServer.ScalarAsync<string>(
+                $"""
+                SET ROLE {_role};
+                SELECT most_common_elems::text FROM pg_stats WHERE schemaname = '{Prefix}memories' AND tablename = 'memories' AND attname = 'content_tsv'
+                """),
+            Does.Contain("quagga"), "the search reads them to bound its work");
+    }
 }

@@ -82,7 +82,11 @@ public sealed class NeighbourTests : StoreFixture
         {
             var matches = await SearchAsync(query => query with
             {
-                Mode = mode, Namespace = space, Kind = "turn", Neighbours = 1, IncludeNeighbours = true,
+                Mode = mode,
+                Namespace = space,
+                Kind = "turn",
+                Neighbours = 1,
+                IncludeNeighbours = true,
             });
             var hit = matches.Single(match => match.Record.Content == "where is the quagga");
             Assert.That(Contents(hit.Neighbours), Is.EqualTo(new[] { "behind them all" }));
