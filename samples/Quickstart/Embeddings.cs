@@ -22,11 +22,11 @@ internal sealed class Embeddings : IDisposable
         if (await OllamaEmbeddingProvider.IsAvailableAsync(options, cancellationToken))
         {
             AnsiConsole.MarkupLineInterpolated($"Embedding   Ollama with {options.Model}");
-            return new Embeddings(new OllamaEmbeddingProvider(options), "quickstart_ollama_");
+            return new Embeddings(new OllamaEmbeddingProvider(options), "quickstart_nomic_");
         }
 
         AnsiConsole.MarkupLineInterpolated($"Embedding   offline, by words and not by meaning: no Ollama with {options.Model} answers (install it and run: ollama pull {options.Model})");
-        return new Embeddings(new LexicalEmbeddingProvider(), "quickstart_lexical_");
+        return new Embeddings(new LexicalEmbeddingProvider(), "quickstart_offline_");
     }
 
     public void Dispose() => (Provider as IDisposable)?.Dispose();

@@ -5,7 +5,7 @@ namespace UnifiedMemory;
 /// <param name="Similarity">
 /// Cosine similarity of the memory and the query, −1 to 1; 1 is the same direction. 0 in text mode, where no vectors are compared.
 /// </param>
-/// <param name="Score">What the matches are ordered by, best first. In a plain vector search it is <paramref name="Similarity"/>.</param>
+/// <param name="Score">What the matches are ordered by, best first, unless they are to be diverse. In a plain vector search it is <paramref name="Similarity"/>.</param>
 public sealed record MemoryMatch(MemoryRecord Record, double Similarity, double Score)
 {
     /// <summary>The BM25 score, 0 or more; <c>null</c> when words were not looked for.</summary>

@@ -60,8 +60,8 @@ public sealed record MemoryQuery(string Text) : MemoryFilter
     public double ImportanceWeight { get; init; }
 
     /// <summary>
-    /// How much the matches shall differ from each other, 0 to 1, by maximal marginal relevance: (1 − d) · score − d · similarity
-    /// to the closest one already chosen. Carbonell and Goldstein, https://doi.org/10.1145/290941.291025. It never helped recall
+    /// How much the matches shall differ from each other, 0 to 1, by maximal marginal relevance: (1 − d) · score / best score
+    /// − d · similarity to the closest one already chosen; they come in the order in which they were chosen. Carbonell and Goldstein, https://doi.org/10.1145/290941.291025. It never helped recall
     /// where it was measured. Default: 0.
     /// </summary>
     public double Diversity { get; init; }
