@@ -72,20 +72,23 @@ internal sealed partial class MemoryTable
     /// <c>strict_order</c> (0.80 against 0.56 at 1 % selectivity). Exact: a plan for these values, without the compiler and the workers
     /// that a scan of many rows would start.
     /// </summary>
-    private static string Settings(SearchPlan plan) => plan.OfFew
-        ? "SET LOCAL plan_cache_mode = force_custom_plan;"
-        : plan.Index is null
-        ? """
-          SET LOCAL random_page_cost = 1.1;
-          SET LOCAL plan_cache_mode = force_custom_plan;
-          SET LOCAL jit = off;
-          SET LOCAL max_parallel_workers_per_gather = 0;
-          """
-        : $"""
-          SET LOCAL enable_seqscan = off;
-          SET LOCAL plan_cache_mode = force_generic_plan;
-          {Effort(plan)}
-          """;
+    private static string Settings(SearchPlan plan) => plan switch
+    {
+        { OfFew: true } => "SET LOCAL plan_cache_mode = force_custom_plan;",
+        { Index: null } =>
+            """
+            SET LOCAL random_page_cost = 1.1;
+            SET LOCAL plan_cache_mode = force_custom_plan;
+            SET LOCAL jit = off;
+            SET LOCAL max_parallel_workers_per_gather = 0;
+            """,
+        _ =>
+            $"""
+            SET LOCAL enable_seqscan = off;
+            SET LOCAL plan_cache_mode = force_generic_plan;
+            {Effort(plan)}
+            """,
+    };
 
     private static string Effort(SearchPlan plan)
     {

@@ -8,7 +8,7 @@ public sealed class ContainerPasswordTests : LocalPostgresFixture
     public async Task All_who_ask_for_the_kept_password_at_once_get_the_same_whole_one()
     {
         // Many rounds: in one, the first has often written before the second looks.
-        for (var round = 0; round < 50; round++)
+        for (var round = 0; round < 200; round++)
         {
             var directory = Path.Combine(Directory, $"{round}");
             using var start = new Barrier(4);
