@@ -27,10 +27,12 @@ public sealed partial class UnifiedMemoryStore
         {
             await OpenAsync(cancellationToken).ConfigureAwait(false);
             var scope = _scopes.GetStatisticsAsync(query, cancellationToken);
-            var vector = query.Mode == SearchMode.Text
-                ? null
-                : await _embedder.EmbedAsync(query.Text, EmbeddingPurpose.Query, cancellationToken).ConfigureAwait(false);
-            var matches = await FindAsync(query, vector, await scope.ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            var vector = query.Mode == SearchMode.Text ? null : _embedder.EmbedAsync(query.Text, EmbeddingPurpose.Query, cancellationToken);
+
+            // Both, so that the failure of neither goes unseen.
+            await Task.WhenAll(vector is null ? [scope] : [scope, vector]).ConfigureAwait(false);
+            var matches = await FindAsync(
+                query, vector is null ? null : await vector.ConfigureAwait(false), await scope.ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
             operation.Set("unifiedmemory.search.matches", matches.Count);
             return matches;
         });

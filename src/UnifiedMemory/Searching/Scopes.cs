@@ -9,20 +9,17 @@ namespace UnifiedMemory.Searching;
 /// What searches are planned with: the statistics of the filters in use, and the vector indexes that are there. Both are kept for half a
 /// minute, and read once for all who ask at the same time.
 /// </summary>
-internal sealed class Scopes(MemoryTable memories, VectorIndexTable indexes, TimeSpan keptFor)
+internal sealed class Scopes(MemoryTable memories, VectorIndexTable indexes)
 {
     private const int Capacity = 1024;
 
+    private static readonly TimeSpan KeptFor = TimeSpan.FromSeconds(30);
+
     private readonly IAsyncCache<string, ScopeStatistics> _statistics = new ConcurrentLruBuilder<string, ScopeStatistics>()
-        .WithKeyComparer(StringComparer.Ordinal).WithCapacity(Capacity).WithExpireAfterWrite(keptFor).AsAsyncCache().WithAtomicGetOrAdd().Build();
+        .WithKeyComparer(StringComparer.Ordinal).WithCapacity(Capacity).WithExpireAfterWrite(KeptFor).AsAsyncCache().WithAtomicGetOrAdd().Build();
 
     private readonly IAsyncCache<string, IReadOnlyList<VectorIndex>> _indexes = new ConcurrentLruBuilder<string, IReadOnlyList<VectorIndex>>()
-        .WithCapacity(3).WithExpireAfterWrite(keptFor).AsAsyncCache().WithAtomicGetOrAdd().Build();
-
-    public Scopes(MemoryTable memories, VectorIndexTable indexes)
-        : this(memories, indexes, TimeSpan.FromSeconds(30))
-    {
-    }
+        .WithCapacity(3).WithExpireAfterWrite(KeptFor).AsAsyncCache().WithAtomicGetOrAdd().Build();
 
     /// <summary>The read is everybody's, so nobody's token ends it; who gives up ends only his own waiting.</summary>
     public Task<ScopeStatistics> GetStatisticsAsync(MemoryFilter filter, CancellationToken cancellationToken) =>
