@@ -10,7 +10,13 @@ internal static class Interleaved
 {
     private const int FewestRounds = 20;
 
-    /// <summary>Calls of some milliseconds: rounds for so long, each beginning with another side. In seconds.</summary>
+    /// <summary>From one side's number to the next one's in a round.</summary>
+    private const int Apart = 17;
+
+    /// <summary>
+    /// Calls of some milliseconds: rounds for so long. In seconds. In a fixed order, and with one number for a round, whoever comes
+    /// next after the other on a table of both would find warm what that one has just read.
+    /// </summary>
     public static async Task<IReadOnlyList<Samples>> CallsAsync(TimeSpan time, IReadOnlyList<Func<int, Task>> sides)
     {
         // Until statements are prepared, plans are chosen and the runtime has compiled what is called often.
@@ -39,14 +45,16 @@ internal static class Interleaved
     private static async Task<IReadOnlyList<Samples>> RoundsAsync(int rounds, TimeSpan time, IReadOnlyList<Func<int, Task>> sides)
     {
         var samples = sides.Select(_ => new Samples()).ToList();
+        var order = Enumerable.Range(0, sides.Count).ToArray();
+        var random = new Random(1);
         var started = Stopwatch.GetTimestamp();
         for (var round = 0; round < rounds && (round < FewestRounds || Stopwatch.GetElapsedTime(started) < time); round++)
         {
-            for (var turn = 0; turn < sides.Count; turn++)
+            random.Shuffle(order);
+            foreach (var side in order)
             {
-                var side = (round + turn) % sides.Count;
                 var call = Stopwatch.GetTimestamp();
-                await sides[side](round);
+                await sides[side](round + (side * Apart));
                 samples[side].Add(Stopwatch.GetElapsedTime(call).TotalSeconds);
             }
         }

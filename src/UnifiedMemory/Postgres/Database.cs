@@ -92,8 +92,8 @@ internal sealed class Database : IAsyncDisposable, IDisposable
     public async Task<T> RetryAsync<T>(string operation, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(_closing.IsCancellationRequested, typeof(UnifiedMemoryStore));
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closing.Token);
-        var context = ResilienceContextPool.Shared.Get(operation, either.Token);
+        using var either = cancellationToken.CanBeCanceled ? CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _closing.Token) : null;
+        var context = ResilienceContextPool.Shared.Get(operation, (either ?? _closing).Token);
         context.Properties.Set(StartedKey, _time.GetTimestamp());
         context.Properties.Set(OperationKey, operation);
         try

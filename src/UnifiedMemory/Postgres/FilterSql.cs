@@ -53,7 +53,9 @@ internal readonly record struct FilterSql(string Indexed, string Others)
     public static string KeyOf(MemoryFilter filter)
     {
         var parameters = new SqlParameters();
-        var sql = From(filter with { CreatedFrom = Hour(filter.CreatedFrom), CreatedBefore = Hour(filter.CreatedBefore) }, parameters);
+        if (filter.CreatedFrom is not null || filter.CreatedBefore is not null)
+            filter = filter with { CreatedFrom = Hour(filter.CreatedFrom), CreatedBefore = Hour(filter.CreatedBefore) };
+        var sql = From(filter, parameters);
         return string.Join('\n', parameters.Values.Select(Text).Prepend(sql.ToString()));
 
         static DateTimeOffset? Hour(DateTimeOffset? time) =>

@@ -36,7 +36,7 @@ internal sealed partial class MemoryTable
     /// </summary>
     private string Neighbours(int steps, string filter) =>
         $"""
-        SELECT {Columns}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, NULL, 0, of
+        SELECT {MemoryReader.Columns}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, NULL, 0, of
         FROM (SELECT namespace, other AS id, id AS of FROM ({Beside("final", steps, filter)}) AS pair OFFSET 0) AS neighbour
              JOIN {schema.Memories} USING (namespace, id)
         """;

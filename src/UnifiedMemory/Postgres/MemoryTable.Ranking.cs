@@ -1,5 +1,4 @@
 using System.Globalization;
-using Dapper;
 using NpgsqlTypes;
 using UnifiedMemory.Input;
 using UnifiedMemory.Searching;
@@ -46,11 +45,11 @@ internal sealed partial class MemoryTable
         var sql = RankSql(query, plan, FilterSql.From(query, parameters).ToString(), candidates);
         return database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
         {
-            var rows = (await connection.QueryAsync<MatchRow>(
-                new CommandDefinition(sql, parameters, cancellationToken: token)).ConfigureAwait(false)).AsList();
+            var rows = await MemoryReader.QueryAsync(connection, sql, parameters, MatchRow.Read, token).ConfigureAwait(false);
             var neighbours = rows.Where(row => row.NeighbourOf is not null)
-                .OrderBy(row => row.CreatedAt).ThenBy(row => row.Id).ToLookup(row => row.NeighbourOf, row => row.ToRecord());
-            var matches = rows.Where(row => row.NeighbourOf is null && row.Id != Guid.Empty).OrderByDescending(row => row.Score).ThenBy(row => row.Id).ToList();
+                .OrderBy(row => row.Record!.CreatedAt).ThenBy(row => row.Id).ToLookup(row => row.NeighbourOf, row => row.Record!);
+            var matches = rows.Where(row => row.NeighbourOf is null && row.Record is not null)
+                .OrderByDescending(row => row.Score).ThenBy(row => row.Id).ToList();
             if (query.Diversity > 0)
                 matches = MarginalRelevance.Choose(matches, query.Limit, query.Diversity);
             return (matches.Select(row => row.ToMatch(query.Mode, [.. neighbours[row.Id]])).ToList(), rows.Max(row => row.Nearest));
@@ -99,11 +98,9 @@ internal sealed partial class MemoryTable
                 SELECT *, (vector_part + text_part + neighbour_part + time_part) * recency_factor * importance_factor AS score
                 FROM summed {(byVector ? "" : "WHERE text_part + neighbour_part > 0")}
                 ORDER BY score DESC, id LIMIT {(query.Diversity > 0 ? Math.Max(candidates, query.Limit) : query.Limit)})
-            SELECT {Columns}, similarity AS "Similarity", text_score AS "TextScore", vector_rank::int AS "VectorRank", text_rank::int AS "TextRank",
-                   score AS "Score", vector_part AS "VectorPart", text_part AS "TextPart", neighbour_part AS "NeighbourPart",
-                   time_part AS "TimePart", recency_factor AS "RecencyFactor", importance_factor AS "ImportanceFactor",
-                   {(query.Diversity > 0 ? "embedding::real[]" : "NULL::real[]")} AS "Embedding",
-                   nearest AS "Nearest", NULL::uuid AS "NeighbourOf"
+            SELECT {MemoryReader.Columns}, similarity, text_score, vector_rank::int, text_rank::int, score,
+                   vector_part, text_part, neighbour_part, time_part, recency_factor, importance_factor,
+                   {(query.Diversity > 0 ? "embedding::real[]" : "NULL::real[]")}, nearest, NULL::uuid
             FROM (SELECT {(byVector ? "(SELECT count(*) FROM near)::int" : "0")} AS nearest) AS seen
                  LEFT JOIN (final JOIN {schema.Memories} USING (namespace, id)) ON true
             {(query.IncludeNeighbours ? $"UNION ALL {Neighbours(Math.Max(1, query.Neighbours), filter)}" : "")};

@@ -1,4 +1,3 @@
-using Dapper;
 using NpgsqlTypes;
 using UnifiedMemory.Indexing;
 using UnifiedMemory.Searching;
@@ -20,15 +19,23 @@ internal sealed partial class MemoryTable
         var sql = plan.Index is { } index ? IndexSql(index, plan, filter) : ExactSql(plan, filter);
         return database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
         {
-            var rows = (await connection.QueryAsync<MatchRow>(
-                new CommandDefinition(sql, parameters, cancellationToken: token)).ConfigureAwait(false)).AsList();
+            var rows = await MemoryReader.QueryAsync(
+                connection, sql, parameters, row => (Record: MemoryReader.Read(row), Similarity: row.GetDouble(MemoryReader.Count)), token)
+                .ConfigureAwait(false);
 
             // Sorted here: an index may have compared normalised vectors, whose last digits differ.
             var similar = rows.Where(row => row.Similarity >= (query.MinimumSimilarity ?? double.NegativeInfinity))
-                .OrderByDescending(row => row.Similarity).ThenBy(row => row.Id);
-            return (similar.Select((row, index) => row.ToNearest(index + 1)).ToList(), rows.Count);
+                .OrderByDescending(row => row.Similarity).ThenBy(row => row.Record.Id);
+            return (similar.Select((row, index) => ToMatch(row.Record, row.Similarity, index + 1)).ToList(), rows.Count);
         }, cancellationToken);
     }
+
+    /// <summary>A match by vector alone: its score is its similarity.</summary>
+    private static MemoryMatch ToMatch(MemoryRecord record, double similarity, int rank) => new(record, similarity, similarity)
+    {
+        VectorRank = rank,
+        Explanation = new MatchExplanation { Vector = similarity },
+    };
 
     /// <summary>
     /// The filter is outside: the index yields its nearest in order, and rows pass until enough have. Where that order is not the
@@ -38,7 +45,7 @@ internal sealed partial class MemoryTable
         $"""
         BEGIN READ ONLY;
         {Settings(plan)}
-        SELECT {Columns}, 1 - distance AS "Similarity" FROM (
+        SELECT {MemoryReader.Columns}, 1 - distance FROM (
             SELECT *, embedding <=> @query AS distance FROM {Ordered(index)} LIMIT {plan.Candidates}) AS nearest
         WHERE {filter} ORDER BY distance{(plan.Iterative || index.HalfPrecision ? " + 0" : "")} LIMIT @limit;
         COMMIT
@@ -49,7 +56,7 @@ internal sealed partial class MemoryTable
         $"""
         BEGIN READ ONLY;
         {Settings(plan)}
-        SELECT {Columns}, 1 - distance AS "Similarity" FROM (
+        SELECT {MemoryReader.Columns}, 1 - distance FROM (
             SELECT * FROM ({Compared("*", filter)}) AS compared ORDER BY distance, id LIMIT @limit) AS nearest
         ORDER BY distance, id;
         COMMIT

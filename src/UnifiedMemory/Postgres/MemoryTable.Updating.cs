@@ -30,7 +30,7 @@ internal sealed partial class MemoryTable
             expires_at = CASE WHEN @expires_at IS NULL THEN expires_at ELSE NULLIF(@expires_at, 'infinity') END,
             updated_at = now()
         WHERE id = @id AND ({FilterSql.Visible} OR (@repeated AND expires_at = @expires_at)) AND (@expected_hash IS NULL OR content_hash = @expected_hash)
-        RETURNING {Columns}
+        RETURNING {MemoryReader.Columns}
         """;
 
     private readonly string _deleteExpired =
@@ -49,7 +49,7 @@ internal sealed partial class MemoryTable
         Guid id, MemoryUpdate update, NewContent? content, byte[]? expectedHash, CancellationToken cancellationToken)
     {
         var attempts = 0;
-        return database.RunAsync("update", async (connection, token) =>
+        return database.RunAsync("update", (connection, token) =>
         {
             var parameters = new SqlParameters()
                 .Add("id", NpgsqlDbType.Uuid, id)
@@ -64,9 +64,7 @@ internal sealed partial class MemoryTable
                 .Add("expires_at", NpgsqlDbType.TimestampTz, update.ExpiresAt?.UtcDateTime)
                 .Add("expected_hash", NpgsqlDbType.Bytea, expectedHash)
                 .Add("repeated", NpgsqlDbType.Boolean, attempts++ > 0);
-            var row = await connection.QuerySingleOrDefaultAsync<MemoryRow>(
-                new CommandDefinition(_update, parameters, cancellationToken: token)).ConfigureAwait(false);
-            return row?.ToRecord();
+            return MemoryReader.FindAsync(connection, _update, parameters, token);
         }, cancellationToken);
     }
 

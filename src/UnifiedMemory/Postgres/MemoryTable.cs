@@ -6,15 +6,7 @@ namespace UnifiedMemory.Postgres;
 /// <summary>The only class that speaks SQL for memories.</summary>
 internal sealed partial class MemoryTable(Database database, StoreSchema schema, int dimensions)
 {
-    private const string Columns =
-        """
-        id AS "Id", namespace AS "Namespace", memory_type AS "Type", kind AS "Kind", content AS "Content",
-        metadata::text AS "Metadata", tags AS "Tags", source_system AS "SourceSystem", agent_id AS "AgentId",
-        session_id AS "SessionId", workflow_id AS "WorkflowId", importance AS "Importance",
-        created_at AS "CreatedAt", updated_at AS "UpdatedAt", expires_at AS "ExpiresAt"
-        """;
-
-    private readonly string _get = $"SELECT {Columns} FROM {schema.Memories} WHERE id = @id AND {FilterSql.Visible}";
+    private readonly string _get = $"SELECT {MemoryReader.Columns} FROM {schema.Memories} WHERE id = @id AND {FilterSql.Visible}";
 
     private readonly string _statistics =
         $"""
@@ -26,13 +18,8 @@ internal sealed partial class MemoryTable(Database database, StoreSchema schema,
         """;
 
     public Task<MemoryRecord?> GetAsync(Guid id, CancellationToken cancellationToken) =>
-        database.RunAsync("get", async (connection, token) =>
-        {
-            var parameters = new SqlParameters().Add("id", NpgsqlDbType.Uuid, id);
-            var row = await connection.QuerySingleOrDefaultAsync<MemoryRow>(
-                new CommandDefinition(_get, parameters, cancellationToken: token)).ConfigureAwait(false);
-            return row?.ToRecord();
-        }, cancellationToken);
+        database.RunAsync("get", (connection, token) => MemoryReader.FindAsync(
+            connection, _get, new SqlParameters().Add("id", NpgsqlDbType.Uuid, id), token), cancellationToken);
 
     public Task<long> CountAsync(MemoryFilter filter, CancellationToken cancellationToken) =>
         database.RunAsync("count", (connection, token) =>
@@ -45,19 +32,20 @@ internal sealed partial class MemoryTable(Database database, StoreSchema schema,
     /// <summary>The next page in the order of the primary key, after the given memory.</summary>
     public Task<List<MemoryRecord>> ListPageAsync(
         MemoryFilter filter, MemoryRecord? after, int pageSize, CancellationToken cancellationToken) =>
-        database.RunAsync("list", async (connection, token) =>
+        database.RunAsync("list", (connection, token) =>
         {
             var parameters = new SqlParameters()
                 .Add("after_namespace", NpgsqlDbType.Text, after?.Namespace ?? "")
                 .Add("after_id", NpgsqlDbType.Uuid, after?.Id ?? Guid.Empty)
                 .Add("page_size", NpgsqlDbType.Integer, pageSize);
-            var rows = await connection.QueryAsync<MemoryRow>(new CommandDefinition(
+            return MemoryReader.QueryAsync(
+                connection,
                 $"""
-                SELECT {Columns} FROM {schema.Memories}
+                SELECT {MemoryReader.Columns} FROM {schema.Memories}
                 WHERE (namespace, id) > (@after_namespace, @after_id) AND {FilterSql.From(filter, parameters)}
                 ORDER BY namespace, id LIMIT @page_size
-                """, parameters, cancellationToken: token)).ConfigureAwait(false);
-            return rows.Select(row => row.ToRecord()).ToList();
+                """,
+                parameters, MemoryReader.Read, token);
         }, cancellationToken);
 
     public Task<MemoryStatistics> GetStatisticsAsync(CancellationToken cancellationToken) =>

@@ -37,8 +37,10 @@ internal sealed class SqlParameters : SqlMapper.IDynamicParameters
         return "@" + name;
     }
 
-    /// <summary>Called by Dapper once for each attempt: an <see cref="NpgsqlParameter"/> belongs to one command only.</summary>
-    void SqlMapper.IDynamicParameters.AddParameters(IDbCommand command, SqlMapper.Identity identity)
+    void SqlMapper.IDynamicParameters.AddParameters(IDbCommand command, SqlMapper.Identity identity) => AddTo(command);
+
+    /// <summary>Once for each attempt: an <see cref="NpgsqlParameter"/> belongs to one command only.</summary>
+    public void AddTo(IDbCommand command)
     {
         foreach (var (name, type, value) in _parameters)
         {
