@@ -55,7 +55,7 @@ internal sealed partial class RawSide
         await using var reader = await command.ExecuteReaderAsync();
         var matches = new List<MemoryMatch>(SearchCases.Limit);
         while (await reader.ReadAsync())
-            matches.Add(Read(reader));
+            matches.Add(Read(reader, 1 - reader.GetDouble(15)));
         return matches;
     }
 
@@ -65,9 +65,9 @@ internal sealed partial class RawSide
             return _sessions.TryGetValue(plan, out var sessions) ? sessions : _sessions[plan] = Connect(plan.Settings, poolSize);
     }
 
-    private static MemoryMatch Read(NpgsqlDataReader reader)
+    /// <summary>A row of the columns that both the library and raw Npgsql select first.</summary>
+    public static MemoryMatch Read(NpgsqlDataReader reader, double similarity)
     {
-        var similarity = 1 - reader.GetDouble(15);
         return new MemoryMatch(new MemoryRecord
         {
             Id = reader.GetGuid(0),

@@ -4,4 +4,8 @@ namespace UnifiedMemory.Indexing;
 /// <param name="Effort">The least effort that reached the target, or the highest there is.</param>
 /// <param name="Recall">The recall at 20 with it.</param>
 /// <param name="Scans">How often the index was scanned for it.</param>
-internal sealed record MeasuredRecall(int Effort, double Recall, long Scans);
+internal sealed record MeasuredRecall(int Effort, double Recall, long Scans)
+{
+    /// <summary>Candidates for each of the nearest that a filter reaches down to; <c>null</c> where that was not measured.</summary>
+    public double? Reserve { get; init; }
+}

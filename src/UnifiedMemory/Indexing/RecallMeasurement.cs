@@ -21,7 +21,7 @@ namespace UnifiedMemory.Indexing;
 /// each sample how far its 20 are at most, and only what is nearer is looked at.
 /// </para>
 /// </remarks>
-internal sealed class RecallMeasurement(StoreSchema schema, int dimensions)
+internal sealed partial class RecallMeasurement(StoreSchema schema, int dimensions)
 {
     private const int Neighbours = 20;
 
@@ -76,15 +76,17 @@ internal sealed class RecallMeasurement(StoreSchema schema, int dimensions)
             var scans = 0L;
             foreach (var effort in IndexSizing.Efforts(index.Method, lowest, index.Lists))
             {
-                var found = await SearchAsync(connection, index, samples, effort, cancellationToken).ConfigureAwait(false);
-                farthest ??= await FarthestAsync(connection, index, samples, found, cancellationToken).ConfigureAwait(false);
+                var found = await SearchAsync(connection, index, samples, effort, Neighbours, cancellationToken).ConfigureAwait(false);
+                farthest ??= await FarthestAsync(connection, index, samples, found, Neighbours, cancellationToken).ConfigureAwait(false);
                 scans += samples.Length;
                 measured = new MeasuredRecall(effort, Recall(found, farthest, Math.Min(Neighbours, rows - 1)), scans);
                 if (measured.Recall >= target)
                     break;
             }
 
-            return measured;
+            return index.Method == VectorIndexMethod.Hnsw && rows >= FewestRowsForReserve
+                ? await WithReserveAsync(connection, index, samples, measured!, cancellationToken).ConfigureAwait(false)
+                : measured;
         }
     }
 
@@ -109,41 +111,41 @@ internal sealed class RecallMeasurement(StoreSchema schema, int dimensions)
         NpgsqlConnection connection, VectorIndexDefinition index, Guid[] samples, CancellationToken cancellationToken)
     {
         var plan = await connection.QueryAsync<string>(new CommandDefinition(
-            "EXPLAIN " + SearchSql(index), Parameters(samples), cancellationToken: cancellationToken)).ConfigureAwait(false);
+            "EXPLAIN " + SearchSql(index, Neighbours), Parameters(samples), cancellationToken: cancellationToken)).ConfigureAwait(false);
         return plan.Any(line => line.Contains($" using {index.Name} ", StringComparison.Ordinal));
     }
 
     /// <summary>How far each sample's neighbours are that the index finds.</summary>
     private async Task<double[][]> SearchAsync(
-        NpgsqlConnection connection, VectorIndexDefinition index, Guid[] samples, int effort, CancellationToken cancellationToken)
+        NpgsqlConnection connection, VectorIndexDefinition index, Guid[] samples, int effort, int neighbours, CancellationToken cancellationToken)
     {
         await ExecuteAsync(
             connection, string.Create(CultureInfo.InvariantCulture, $"SET LOCAL {VectorIndexDefinition.EffortSetting(index.Method)} = {effort}"),
             cancellationToken).ConfigureAwait(false);
         var found = await connection.QueryAsync<(long Sample, double[] Distances)>(new CommandDefinition(
-            SearchSql(index), Parameters(samples), cancellationToken: cancellationToken)).ConfigureAwait(false);
+            SearchSql(index, neighbours), Parameters(samples), cancellationToken: cancellationToken)).ConfigureAwait(false);
 
         // Another of the same vector may have taken the place of the sample itself: one more than is looked at.
         return Ordered(
-            found.Select(one => (one.Sample, one.Distances.Order().Take(Neighbours).ToArray())), [.. samples.Select(_ => Array.Empty<double>())]);
+            found.Select(one => (one.Sample, one.Distances.Order().Take(neighbours).ToArray())), [.. samples.Select(_ => Array.Empty<double>())]);
     }
 
-    /// <summary>How far the true 20th neighbour of each sample is.</summary>
+    /// <summary>How far the true last one of so many neighbours of each sample is.</summary>
     private async Task<double[]> FarthestAsync(
-        NpgsqlConnection connection, VectorIndexDefinition index, Guid[] samples, double[][] found, CancellationToken cancellationToken)
+        NpgsqlConnection connection, VectorIndexDefinition index, Guid[] samples, double[][] found, int neighbours, CancellationToken cancellationToken)
     {
         await ExecuteAsync(connection, ExactSettings, cancellationToken).ConfigureAwait(false);
 
-        // What is not nearer than the 20 that were found cannot be among the true 20.
-        var bounds = found.Select(distances => distances.Length < Neighbours ? double.PositiveInfinity : distances[^1]).ToArray();
+        // What is not nearer than as many that were found cannot be among the true ones.
+        var bounds = found.Select(distances => distances.Length < neighbours ? double.PositiveInfinity : distances[^1]).ToArray();
         var exact = await connection.QueryAsync<(long Sample, double? Distance)>(new CommandDefinition(
-            ExactSql(index), Parameters(samples).Add("bounds", NpgsqlDbType.Array | NpgsqlDbType.Double, bounds),
+            ExactSql(index, neighbours), Parameters(samples).Add("bounds", NpgsqlDbType.Array | NpgsqlDbType.Double, bounds),
             cancellationToken: cancellationToken)).ConfigureAwait(false);
         await ExecuteAsync(connection, Settings, cancellationToken).ConfigureAwait(false);
         return Ordered(exact.Where(one => one.Distance is not null).Select(one => (one.Sample, one.Distance!.Value)), bounds);
     }
 
-    private string SearchSql(VectorIndexDefinition index) =>
+    private string SearchSql(VectorIndexDefinition index, int neighbours) =>
         $"""
         SELECT sample.number AS "Sample", array_agg(nearest.distance) AS "Distances"
         FROM unnest(@samples) WITH ORDINALITY AS sample (id, number)
@@ -151,7 +153,7 @@ internal sealed class RecallMeasurement(StoreSchema schema, int dimensions)
         CROSS JOIN LATERAL (
             SELECT stored.id, stored.embedding <=> asked.embedding AS distance
             FROM {schema.Memories} AS stored{VectorIndexDefinition.WhereOf(index.Type)}
-            ORDER BY {index.OrderedBy("stored", dimensions)} <=> {index.OrderedBy("asked", dimensions)} LIMIT {Neighbours + 1}) AS nearest
+            ORDER BY {index.OrderedBy("stored", dimensions)} <=> {index.OrderedBy("asked", dimensions)} LIMIT {neighbours + 1}) AS nearest
         WHERE nearest.id <> asked.id
         GROUP BY sample.number
         """;
@@ -160,12 +162,12 @@ internal sealed class RecallMeasurement(StoreSchema schema, int dimensions)
     /// LATERAL and OFFSET 0 keep the few samples inside and the memories outside: the planner would rather write all vectors into a
     /// temporary file and read that for each sample. 100,000 × 768 with 50 samples: 2 s instead of 7.
     /// </summary>
-    private string ExactSql(VectorIndexDefinition index) =>
+    private string ExactSql(VectorIndexDefinition index, int neighbours) =>
         $"""
         WITH sample AS MATERIALIZED (
             SELECT asked.id, asked.embedding, listed.bound, listed.number
             FROM unnest(@samples, @bounds) WITH ORDINALITY AS listed (id, bound, number) JOIN {schema.Memories} AS asked ON asked.id = listed.id)
-        SELECT near.number AS "Sample", (array_agg(near.distance ORDER BY near.distance))[{Neighbours}] AS "Distance"
+        SELECT near.number AS "Sample", (array_agg(near.distance ORDER BY near.distance))[{neighbours}] AS "Distance"
         FROM (SELECT id, embedding FROM {schema.Memories}{VectorIndexDefinition.WhereOf(index.Type)}) AS stored
         CROSS JOIN LATERAL (
             SELECT sample.number, stored.embedding <=> sample.embedding AS distance FROM sample

@@ -12,5 +12,8 @@ namespace UnifiedMemory.Indexing;
 /// </param>
 /// <param name="Lists">The lists of an IVFFlat index; 0 for HNSW.</param>
 /// <param name="Rows">Memories in it when it was built.</param>
+/// <param name="Reserve">
+/// How many candidates it takes for each of the nearest that a filter reaches down to, as measured; <c>null</c> for one that was not.
+/// </param>
 internal sealed record VectorIndex(
-    string Name, MemoryType? Type, VectorIndexMethod Method, bool HalfPrecision, int Effort, int Lists, long Rows);
+    string Name, MemoryType? Type, VectorIndexMethod Method, bool HalfPrecision, int Effort, int Lists, long Rows, double? Reserve = null);

@@ -22,14 +22,14 @@ internal sealed partial class VectorIndexTable
         ON CONFLICT (name) DO UPDATE SET
             memory_type = excluded.memory_type, method = excluded.method, half_precision = excluded.half_precision,
             lists = excluded.lists, rows = excluded.rows, bytes = excluded.bytes, build_seconds = excluded.build_seconds,
-            built_at = now(), effort = excluded.effort, recall = NULL, target_recall = NULL, measured_at = NULL, measured_rows = NULL,
+            built_at = now(), effort = excluded.effort, recall = NULL, reserve = NULL, target_recall = NULL, measured_at = NULL, measured_rows = NULL,
             own_scans = 0
         """;
 
     private readonly string _recordRecall =
         $"""
         UPDATE {schema.VectorIndexes} SET
-            effort = @effort, recall = @recall, target_recall = @target, measured_at = now(), measured_rows = @rows,
+            effort = @effort, recall = @recall, reserve = @reserve, target_recall = @target, measured_at = now(), measured_rows = @rows,
             own_scans = own_scans + @scans
         WHERE name = @name
         """;
@@ -62,6 +62,7 @@ internal sealed partial class VectorIndexTable
             .Add("name", NpgsqlDbType.Text, name)
             .Add("effort", NpgsqlDbType.Integer, measured.Effort)
             .Add("recall", NpgsqlDbType.Real, (float)measured.Recall)
+            .Add("reserve", NpgsqlDbType.Real, (float?)measured.Reserve)
             .Add("target", NpgsqlDbType.Double, target)
             .Add("rows", NpgsqlDbType.Bigint, rows)
             .Add("scans", NpgsqlDbType.Bigint, measured.Scans), cancellationToken: cancellationToken));

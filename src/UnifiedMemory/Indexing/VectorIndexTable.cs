@@ -10,7 +10,8 @@ internal sealed partial class VectorIndexTable(Database database, StoreSchema sc
     private readonly string _usable =
         $"""
         SELECT registered.name AS "Name", registered.memory_type AS "Type", registered.method AS "Method",
-               registered.half_precision AS "HalfPrecision", registered.effort AS "Effort", registered.lists AS "Lists", registered.rows AS "Rows"
+               registered.half_precision AS "HalfPrecision", registered.effort AS "Effort", registered.lists AS "Lists", registered.rows AS "Rows",
+               registered.reserve AS "Reserve"
         FROM {schema.VectorIndexes} AS registered
         JOIN pg_class AS built ON built.relname = registered.name AND built.relnamespace = to_regnamespace('{schema.Quoted}')
         JOIN pg_index AS state ON state.indexrelid = built.oid AND state.indrelid = to_regclass('{schema.Memories}') AND state.indisvalid
@@ -41,10 +42,12 @@ internal sealed partial class VectorIndexTable(Database database, StoreSchema sc
 
         public long Rows { get; init; }
 
+        public float? Reserve { get; init; }
+
         public VectorIndex ToIndex() => new(
             Name,
             Type is null ? null : MemoryTypeNames.Parse(Type),
             Enum.Parse<VectorIndexMethod>(Method, ignoreCase: true),
-            HalfPrecision, Effort, Lists, Rows);
+            HalfPrecision, Effort, Lists, Rows, Reserve);
     }
 }

@@ -105,6 +105,11 @@ internal static class SchemaSteps
                 END $drop$;
                 DROP TABLE {schema.VectorIndexes}
                 """),
+
+            new SchemaStep(
+                6, "measured reserve of vector indexes",
+                $"ALTER TABLE {schema.VectorIndexes} ADD COLUMN reserve real",
+                $"ALTER TABLE {schema.VectorIndexes} DROP COLUMN reserve"),
         ];
 
     /// <summary>

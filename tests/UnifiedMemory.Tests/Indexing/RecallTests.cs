@@ -19,6 +19,22 @@ public sealed class RecallTests : IndexingFixture
     }
 
     [Test]
+    public async Task How_many_candidates_a_filter_needs_is_measured_and_a_poor_graph_needs_more()
+    {
+        await FillAsync(3000);
+        await Maintained.MaintainIndexesAsync();
+        var good = (await UsableAsync()).Single().Reserve;
+        await TestServer.ExecuteAsync($"DROP INDEX {Prefix}memories.{OnAll}");
+        await using var store = NewMaintained(options => (options.Hnsw.M, options.Hnsw.EfConstruction) = (2, 4));
+        await store.MaintainIndexesAsync();
+        var poor = (await UsableAsync()).Single().Reserve;
+
+        TestContext.Out.WriteLine($"reserve {good}, of the poor graph {poor}");
+        Assert.That(good, Is.EqualTo(1.5));
+        Assert.That(poor, Is.GreaterThan(good));
+    }
+
+    [Test]
     public async Task A_target_out_of_reach_ends_at_the_highest_effort_and_does_not_build_for_ever()
     {
         await using var store = NewMaintained(options =>

@@ -37,6 +37,14 @@ public sealed class SearchPlannerTests
         Assert.That(Choose(10, null, Matching(100_000), Full), Is.EqualTo(new SearchPlan(Full, 450, 450, Iterative: false)));
 
     [Test]
+    public void An_index_that_was_measured_needs_as_many_candidates_as_that_showed_and_some_for_chance()
+    {
+        Assert.That(Choose(10, null, Matching(100_000), Full with { Reserve = 4 }).Candidates, Is.EqualTo(400));
+        Assert.That(Choose(10, null, Matching(100_000), Full with { Reserve = 1.5 }).Candidates, Is.EqualTo(200), "10 expected, 3 standard deviations");
+        Assert.That(Choose(100, null, Matching(500_000), Full with { Reserve = 1.5 }).Candidates, Is.EqualTo(300));
+    }
+
+    [Test]
     public void More_candidates_than_one_scan_yields_are_scanned_for_again_and_again() =>
         Assert.That(Choose(1000, null, Matching(Million), Full), Is.EqualTo(new SearchPlan(Full, 1000, 4500, Iterative: true)));
 
