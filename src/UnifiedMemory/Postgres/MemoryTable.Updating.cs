@@ -1,4 +1,5 @@
 using Dapper;
+using Npgsql;
 using NpgsqlTypes;
 using UnifiedMemory.Input;
 
@@ -9,28 +10,35 @@ internal sealed partial class MemoryTable
     private readonly string _identity =
         $"""
         SELECT namespace AS "Namespace", memory_type AS "Type", agent_id AS "AgentId", session_id AS "SessionId",
-               workflow_id AS "WorkflowId", content_hash AS "ContentHash"
+               workflow_id AS "WorkflowId", content_hash AS "ContentHash", metadata::text AS "Metadata", tags AS "Tags",
+               source_system AS "SourceSystem", importance AS "Importance", created_at AS "CreatedAt", expires_at AS "ExpiresAt"
         FROM {schema.Memories} WHERE id = @id AND {FilterSql.Visible}
         """;
 
     /// <summary>
     /// What a lost attempt may have changed is hidden when it also made it expire, and is found again by the expiry that it set.
+    /// An insight that is not delivered yet is delivered with the new content.
     /// </summary>
     private readonly string _update =
         $"""
-        UPDATE {schema.Memories} SET
-            content = COALESCE(@content, content),
-            content_hash = COALESCE(@content_hash, content_hash),
-            identity_hash = COALESCE(@identity_hash, identity_hash),
-            embedding = COALESCE(@embedding, embedding),
-            kind = CASE WHEN @kind IS NULL THEN kind ELSE NULLIF(@kind, '') END,
-            metadata = COALESCE(@metadata, metadata),
-            tags = COALESCE(@tags, tags),
-            importance = COALESCE(@importance, importance),
-            expires_at = CASE WHEN @expires_at IS NULL THEN expires_at ELSE NULLIF(@expires_at, 'infinity') END,
-            updated_at = now()
-        WHERE id = @id AND ({FilterSql.Visible} OR (@repeated AND expires_at = @expires_at)) AND (@expected_hash IS NULL OR content_hash = @expected_hash)
-        RETURNING {Columns}
+        WITH updated AS (
+            UPDATE {schema.Memories} SET
+                content = COALESCE(@content, content),
+                content_hash = COALESCE(@content_hash, content_hash),
+                identity_hash = COALESCE(@identity_hash, identity_hash),
+                embedding = COALESCE(@embedding, embedding),
+                kind = CASE WHEN @kind IS NULL THEN kind ELSE NULLIF(@kind, '') END,
+                metadata = COALESCE(@metadata, metadata),
+                tags = COALESCE(@tags, tags),
+                importance = COALESCE(@importance, importance),
+                expires_at = CASE WHEN @expires_at IS NULL THEN expires_at ELSE NULLIF(@expires_at, 'infinity') END,
+                updated_at = now()
+            WHERE id = @id AND ({FilterSql.Visible} OR (@repeated AND expires_at = @expires_at)) AND (@expected_hash IS NULL OR content_hash = @expected_hash)
+            RETURNING *),
+        requeued AS (
+            UPDATE {schema.InsightOutbox} AS queued SET content = updated.content
+            FROM updated WHERE @content IS NOT NULL AND queued.namespace = updated.namespace AND queued.memory_id = updated.id)
+        SELECT {Columns} FROM updated
         """;
 
     private readonly string _deleteExpired =
@@ -64,11 +72,25 @@ internal sealed partial class MemoryTable
                 .Add("expires_at", NpgsqlDbType.TimestampTz, update.ExpiresAt?.UtcDateTime)
                 .Add("expected_hash", NpgsqlDbType.Bytea, expectedHash)
                 .Add("repeated", NpgsqlDbType.Boolean, attempts++ > 0);
-            var row = await connection.QuerySingleOrDefaultAsync<MemoryRow>(
-                new CommandDefinition(_update, parameters, cancellationToken: token)).ConfigureAwait(false);
-            return row?.ToRecord();
+            if (content is not { Found.Count: > 0 })
+                return (await UpdateAsync(connection, parameters, null, token).ConfigureAwait(false))?.ToRecord();
+
+            var transaction = await connection.BeginTransactionAsync(token).ConfigureAwait(false);
+            await using (transaction.ConfigureAwait(false))
+            {
+                var row = await UpdateAsync(connection, parameters, transaction, token).ConfigureAwait(false);
+                if (row is not null)
+                    await InsertEachAsync(connection, content.Found, OrderOf(content.Found), token).ConfigureAwait(false);
+                await transaction.CommitAsync(token).ConfigureAwait(false);
+                return row?.ToRecord();
+            }
         }, cancellationToken);
     }
+
+    private Task<MemoryRow?> UpdateAsync(
+        NpgsqlConnection connection, SqlParameters parameters, NpgsqlTransaction? transaction, CancellationToken cancellationToken) =>
+        connection.QuerySingleOrDefaultAsync<MemoryRow>(
+            new CommandDefinition(_update, parameters, transaction, cancellationToken: cancellationToken));
 
     /// <summary>Deletes the memory of this identity if it has expired.</summary>
     /// <returns>Whether there was one.</returns>
