@@ -25,6 +25,7 @@ internal static class LoadRun
             {
                 "bulk" => BulkPart.RunAsync(options, report),
                 "store" => StorePart.RunAsync(options, report),
+                "insights" => InsightsPart.RunAsync(options, report),
                 "search" => SearchPart.RunAsync(options, report, set),
                 "callers" => CallersPart.RunAsync(options, report, set),
                 "recall" => RecallPart.RunAsync(options, report, set),

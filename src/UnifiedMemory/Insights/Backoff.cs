@@ -12,7 +12,8 @@ internal static class Backoff
     /// <param name="random">0 to 1.</param>
     public static TimeSpan After(int failures, InsightOptions options, double random)
     {
-        var full = options.RetryDelay * Math.Pow(2, Math.Min(failures - 1, 40));
-        return (full < options.MaxRetryDelay ? full : options.MaxRetryDelay) * (1 - (random / 2));
+        // In numbers: a TimeSpan overflows after some forty doublings.
+        var full = options.RetryDelay.TotalSeconds * Math.Pow(2, failures - 1);
+        return TimeSpan.FromSeconds(Math.Min(full, options.MaxRetryDelay.TotalSeconds) * (1 - (random / 2)));
     }
 }

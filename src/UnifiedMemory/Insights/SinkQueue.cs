@@ -11,8 +11,7 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
 
     private readonly SinkCircuit _circuit = new(sink, options, time, logger);
 
-    /// <summary>Something may have failed while the sink was away, also before this host was started.</summary>
-    private int _mayRevive = 1;
+    private readonly SinkOutage _outage = new(options, time);
 
     public string Name => sink.Name;
 
@@ -72,10 +71,10 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
             while (decided < rows.Count && time.GetElapsedTime(claimed) + options.DeliveryTimeout < options.LeaseDuration)
             {
                 var row = rows[decided];
-                var wasClosed = _circuit.IsClosed;
+                var wasOpen = !_circuit.IsClosed;
                 if (await _circuit.TryAsync(row.ToInsight(), cancellationToken).ConfigureAwait(false) is not { } answer)
                     break;
-                var passes = await RecordAsync(lease, row, answer, wasClosed, tally).ConfigureAwait(false);
+                var passes = await RecordAsync(lease, row, answer, wasOpen, tally).ConfigureAwait(false);
                 decided++;
                 if (!passes)
                     break;
@@ -94,13 +93,14 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
 
     /// <summary>Writes down what became of a try, also when the host is stopping.</summary>
     /// <returns>Whether the next of the namespace may be sent.</returns>
-    private async Task<bool> RecordAsync(Lease lease, QueuedRow row, InsightDelivery answer, bool wasClosed, DispatchTally tally)
+    private async Task<bool> RecordAsync(Lease lease, QueuedRow row, InsightDelivery answer, bool wasOpen, DispatchTally tally)
     {
         if (answer.Outcome == InsightOutcome.Delivered)
         {
             await outbox.DeliveredAsync(lease, row.Id, CancellationToken.None).ConfigureAwait(false);
             tally.Delivered(sink.Name);
-            if (Interlocked.Exchange(ref _mayRevive, 0) == 1 && await outbox.ReviveAsync(sink.Name, CancellationToken.None).ConfigureAwait(false) is > 0 and var revived)
+            if (_outage.EndsWithSuccess()
+                && await outbox.ReviveAsync(sink.Name, CancellationToken.None).ConfigureAwait(false) is > 0 and var revived)
                 Log.InsightsRevived(logger, sink.Name, revived);
             return true;
         }
@@ -108,9 +108,7 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
         var failures = row.Failures + 1;
         var isRefused = answer.Outcome == InsightOutcome.Refused;
         var park = isRefused || failures >= options.MaxAttempts;
-        var inOutage = !isRefused && !(wasClosed && _circuit.IsClosed);
-        if (inOutage)
-            Volatile.Write(ref _mayRevive, 1);
+        var inOutage = !isRefused && _outage.IncludesFailure(row.Id, wasOpen || !_circuit.IsClosed);
         var reason = string.IsNullOrWhiteSpace(answer.Reason) ? answer.Outcome.ToString() : answer.Reason;
         await outbox.FailedAsync(
             lease, row.Id, new FailedTry(reason, Backoff.After(failures, options, Random.Shared.NextDouble()), park, inOutage), CancellationToken.None)

@@ -134,6 +134,7 @@ internal static class SchemaSteps
                     PRIMARY KEY (namespace, memory_id, sink))
                     WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
                 CREATE INDEX insight_outbox_pending ON {schema.InsightOutbox} (sink, namespace, queued_at, memory_id) WHERE parked_at IS NULL;
+                CREATE INDEX insight_outbox_outage ON {schema.InsightOutbox} (sink) WHERE in_outage;
                 """,
                 $"DROP TABLE {schema.InsightOutbox}"),
         ];

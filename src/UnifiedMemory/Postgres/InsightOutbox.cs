@@ -78,7 +78,7 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
         $"""
         UPDATE {schema.InsightOutbox}
         SET failures = failures + 1, last_error = @error, due_at = now() + @delay, lease_id = NULL, leased_until = NULL,
-            parked_at = CASE WHEN @park THEN now() END, in_outage = @in_outage
+            parked_at = CASE WHEN @park THEN now() END, in_outage = in_outage OR @in_outage
         WHERE namespace = @namespace AND memory_id = @id AND sink = @sink AND lease_id = @lease
         """;
 

@@ -94,16 +94,23 @@ public sealed class InsightFaultTests : FaultFixture
             Assert.That(await ScalarAsync<long>($"SELECT count(*) FROM {Table} WHERE memory_type = 'insight'"), Is.LessThan(InsightHost.Count), "it was killed in the middle");
         }
 
+        int flips;
         using var last = InsightHost.Start(Cluster.ConnectionString, Prefix, dispatch: true);
-        await Eventually.TrueAsync(
-            async () => await ScalarAsync<long>($"SELECT count(*) FROM {Table} WHERE memory_type = 'insight'") == InsightHost.Count, "all are stored");
-        await calm.CancelAsync();
-        var flips = await flipping;
-        await Eventually.TrueAsync(async () => await ScalarAsync<long>($"SELECT count(*) FROM {Outbox}") == 0, "everything is delivered");
-        last.Kill();
-        await stop.CancelAsync();
-        await Task.WhenAll(dispatching);
+        try
+        {
+            await Eventually.TrueAsync(
+                async () => await ScalarAsync<long>($"SELECT count(*) FROM {Table} WHERE memory_type = 'insight'") == InsightHost.Count, "all are stored");
+            await calm.CancelAsync();
+            flips = await flipping;
+            await Eventually.TrueAsync(async () => await ScalarAsync<long>($"SELECT count(*) FROM {Outbox}") == 0, "everything is delivered");
+        }
+        finally
+        {
+            last.Kill();
+            await stop.CancelAsync();
+        }
 
+        await Task.WhenAll(dispatching);
         Assert.That(flips, Is.GreaterThan(2), "the sink was really away");
         Assert.That(await ScalarAsync<long>($"SELECT count(*) FROM {Prefix}arrivals WHERE attempt > 1"), Is.GreaterThan(0));
         Assert.That(

@@ -52,11 +52,12 @@ internal static class InsightHost
         var options = new UnifiedMemoryOptions { ConnectionString = connection, SchemaPrefix = prefix };
         Configure(options);
         await using var database = NpgsqlDataSource.Create(connection);
+        using var end = new CancellationTokenSource(TimeSpan.FromMinutes(2)); // should whoever is to kill it be gone
         await using var store = UnifiedMemoryStore.Create(options, new RecordingEmbeddingProvider(), insightSinks: [new DatabaseSink(database, prefix)]);
         var dispatching = Environment.GetEnvironmentVariable(DispatchVariable) is { Length: > 0 }
-            ? store.RunDispatcherAsync(CancellationToken.None, CancellationToken.None)
+            ? store.RunDispatcherAsync(end.Token, end.Token)
             : Task.CompletedTask;
-        await store.StoreManyAsync(Memories);
+        await store.StoreManyAsync(Memories, cancellationToken: end.Token);
         await dispatching;
         Environment.Exit(0);
     }
