@@ -10,6 +10,7 @@ internal sealed class InsightDispatcher(
 {
     private static readonly TimeSpan BacklogInterval = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
 
     private readonly SinkQueue[] _queues = [.. sinks.Select(sink => new SinkQueue(outbox, sink, options, time, logger))];
 
@@ -74,8 +75,8 @@ internal sealed class InsightDispatcher(
 
             if (stopping)
                 return;
-            await UntilOrCancelledAsync(
-                queue.WakeUp.WaitAsync(next < options.PollInterval ? Max(next.Value, TimeSpan.FromMilliseconds(1)) : options.PollInterval, time, stop)).ConfigureAwait(false);
+            var wait = next < options.PollInterval ? Max(next.Value, ShortestWait) : options.PollInterval;
+            await UntilOrCancelledAsync(queue.WakeUp.WaitAsync(wait, time, stop)).ConfigureAwait(false);
         }
     }
 

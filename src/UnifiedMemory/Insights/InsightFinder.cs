@@ -7,7 +7,11 @@ using UnifiedMemory.Postgres;
 namespace UnifiedMemory.Insights;
 
 /// <summary>Checks memories, and gives them what makes them insights and the insights in them.</summary>
-internal sealed class InsightFinder(IInsightDetector detector, UnifiedMemoryOptions options, ILogger logger)
+/// <param name="detector">What finds and judges insights.</param>
+/// <param name="options">The limits.</param>
+/// <param name="hasSinks">Whether anybody is told what an insight is about that the host stores as such, without details.</param>
+/// <param name="logger">Where its failures go.</param>
+internal sealed class InsightFinder(IInsightDetector detector, UnifiedMemoryOptions options, bool hasSinks, ILogger logger)
 {
     private const string MetadataMember = "insight";
 
@@ -27,6 +31,8 @@ internal sealed class InsightFinder(IInsightDetector detector, UnifiedMemoryOpti
 
         // Checked first: a detector is given only what can be stored.
         var checkedOne = PreparedMemory.From(received, options.MaxContentBytes);
+        if (details is null && !hasSinks)
+            return checkedOne;
         var facts = FactsOf(Describe(insight), sourceId: null);
         return details is null
             ? checkedOne with { Insight = facts }

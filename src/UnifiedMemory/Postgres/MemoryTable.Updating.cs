@@ -21,24 +21,24 @@ internal sealed partial class MemoryTable
     /// </summary>
     private readonly string _update =
         $"""
-        WITH updated AS (
-            UPDATE {schema.Memories} SET
-                content = COALESCE(@content, content),
-                content_hash = COALESCE(@content_hash, content_hash),
-                identity_hash = COALESCE(@identity_hash, identity_hash),
-                embedding = COALESCE(@embedding, embedding),
-                kind = CASE WHEN @kind IS NULL THEN kind ELSE NULLIF(@kind, '') END,
-                metadata = COALESCE(@metadata, metadata),
-                tags = COALESCE(@tags, tags),
-                importance = COALESCE(@importance, importance),
-                expires_at = CASE WHEN @expires_at IS NULL THEN expires_at ELSE NULLIF(@expires_at, 'infinity') END,
-                updated_at = now()
-            WHERE id = @id AND ({FilterSql.Visible} OR (@repeated AND expires_at = @expires_at)) AND (@expected_hash IS NULL OR content_hash = @expected_hash)
-            RETURNING *),
-        requeued AS (
-            UPDATE {schema.InsightOutbox} AS queued SET content = updated.content
-            FROM updated WHERE @content IS NOT NULL AND queued.namespace = updated.namespace AND queued.memory_id = updated.id)
-        SELECT {Columns} FROM updated
+        WITH requeued AS (
+            UPDATE {schema.InsightOutbox} AS queued SET content = @content
+            FROM {schema.Memories} AS changed
+            WHERE @content IS NOT NULL AND changed.id = @id AND {FilterSql.Visible}
+                AND queued.namespace = changed.namespace AND queued.memory_id = changed.id)
+        UPDATE {schema.Memories} SET
+            content = COALESCE(@content, content),
+            content_hash = COALESCE(@content_hash, content_hash),
+            identity_hash = COALESCE(@identity_hash, identity_hash),
+            embedding = COALESCE(@embedding, embedding),
+            kind = CASE WHEN @kind IS NULL THEN kind ELSE NULLIF(@kind, '') END,
+            metadata = COALESCE(@metadata, metadata),
+            tags = COALESCE(@tags, tags),
+            importance = COALESCE(@importance, importance),
+            expires_at = CASE WHEN @expires_at IS NULL THEN expires_at ELSE NULLIF(@expires_at, 'infinity') END,
+            updated_at = now()
+        WHERE id = @id AND ({FilterSql.Visible} OR (@repeated AND expires_at = @expires_at)) AND (@expected_hash IS NULL OR content_hash = @expected_hash)
+        RETURNING {Columns}
         """;
 
     private readonly string _deleteExpired =
