@@ -2,7 +2,7 @@ using System.Text.Json;
 using UnifiedMemory;
 
 /// <summary>Appends each insight as a line of JSON to a file.</summary>
-internal sealed class JsonLinesSink(string path) : IInsightSink
+internal sealed class JsonLinesSink(string path) : IInsightSink, IDisposable
 {
     private readonly SemaphoreSlim _one = new(1);
 
@@ -29,4 +29,6 @@ internal sealed class JsonLinesSink(string path) : IInsightSink
             _one.Release();
         }
     }
+
+    public void Dispose() => _one.Dispose();
 }

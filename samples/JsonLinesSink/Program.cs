@@ -3,10 +3,10 @@ using UnifiedMemory;
 await using var postgres = await LocalPostgres.StartAsync();
 var file = Path.Combine(Path.GetTempPath(), $"insights-{Guid.NewGuid():N}.jsonl");
 
+// In a host: services.AddUnifiedMemory(…).AddInsightSink(_ => new JsonLinesSink(file))
+using var sink = new JsonLinesSink(file);
 await using var store = UnifiedMemoryStore.Create(
-    new UnifiedMemoryOptions { ConnectionString = postgres.ConnectionString },
-    new LexicalEmbeddingProvider(),
-    insightSinks: [new JsonLinesSink(file)]); // in a host: services.AddUnifiedMemory(…).AddInsightSink(_ => new JsonLinesSink(file))
+    new UnifiedMemoryOptions { ConnectionString = postgres.ConnectionString }, new LexicalEmbeddingProvider(), insightSinks: [sink]);
 await store.MigrateAsync();
 
 // An insight as such, a memory that is marked as one, and one that is found in a text.
