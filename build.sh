@@ -363,6 +363,7 @@ case $command in
         step "dotnet pack" pack
         step "a project that references the packages" consume
         step "samples/FirstSteps" run_sample FirstSteps
+        step "samples/JsonLinesSink" run_sample JsonLinesSink
         step "samples/Quickstart" run_sample Quickstart
         ;;
     bench)

@@ -48,4 +48,12 @@ public sealed record NewMemory(string Content, MemoryType Type)
 
     /// <summary>From when on nobody sees it any more; purged later. Default: never.</summary>
     public DateTimeOffset? ExpiresAt { get; init; }
+
+    /// <summary>
+    /// Marks it as an insight, with what the host knows of it, if anything. Of a memory of another type than
+    /// <see cref="MemoryType.Insight"/>, the whole text is stored a second time as one, linked to it. The details are kept as the member
+    /// <c>insight</c> of the insight's metadata, which then must not have one. Default: none; a memory of type
+    /// <see cref="MemoryType.Insight"/> is one anyway, and others are looked through for insights.
+    /// </summary>
+    public InsightDetails? Insight { get; init; }
 }

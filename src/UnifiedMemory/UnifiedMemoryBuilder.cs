@@ -70,6 +70,31 @@ public sealed class UnifiedMemoryBuilder
         return UseEmbeddingProvider(CreateOllama);
     }
 
+    /// <summary>Delivers the store's insights to a system of the host's, made by the container once for this store. Any number can be added.</summary>
+    /// <typeparam name="T">The sink.</typeparam>
+    public UnifiedMemoryBuilder AddInsightSink<T>()
+        where T : class, IInsightSink =>
+        AddInsightSink(static services => ActivatorUtilities.CreateInstance<T>(services));
+
+    /// <summary>Delivers the store's insights to a system of the host's. Any number can be added; each has a name of its own.</summary>
+    /// <param name="factory">Makes the sink, once for this store. The container disposes of it.</param>
+    public UnifiedMemoryBuilder AddInsightSink(Func<IServiceProvider, IInsightSink> factory)
+    {
+        ArgumentNullException.ThrowIfNull(factory);
+        Services.AddKeyedSingleton(Name, (services, _) => factory(services));
+        return this;
+    }
+
+    /// <summary>Finds insights with a detector of the host's, made by the container. Default: <see cref="DelimitedInsightDetector"/>.</summary>
+    /// <typeparam name="T">The detector.</typeparam>
+    public UnifiedMemoryBuilder UseInsightDetector<T>()
+        where T : class, IInsightDetector
+    {
+        Services.RemoveAllKeyed<IInsightDetector>(Name);
+        Services.AddKeyedSingleton<IInsightDetector>(Name, static (services, _) => ActivatorUtilities.CreateInstance<T>(services));
+        return this;
+    }
+
     internal IEmbeddingProvider CreateOllama(IServiceProvider services) => new OllamaEmbeddingProvider(
         services.GetRequiredService<IOptionsMonitor<OllamaOptions>>().Get(Name),
         timeProvider: services.GetService<TimeProvider>(),

@@ -83,12 +83,16 @@ public sealed class UnifiedMemoryOptions
     /// <summary>What an HNSW index is like.</summary>
     public HnswOptions Hnsw { get; set; } = new();
 
+    /// <summary>Which insights are found in memories, and how they are delivered to the sinks.</summary>
+    public InsightOptions Insights { get; set; } = new();
+
     /// <summary>A copy that later changes do not reach.</summary>
     internal UnifiedMemoryOptions Copy()
     {
         var copy = (UnifiedMemoryOptions)MemberwiseClone();
         copy.Hnsw = Hnsw.Copy();
         copy.Indexes = Indexes.Copy();
+        copy.Insights = Insights.Copy();
         return copy;
     }
 }

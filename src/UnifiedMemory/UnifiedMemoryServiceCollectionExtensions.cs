@@ -13,7 +13,7 @@ namespace Microsoft.Extensions.DependencyInjection;
 public static class UnifiedMemoryServiceCollectionExtensions
 {
     /// <summary>
-    /// Registers <see cref="UnifiedMemoryStore"/> as a singleton, and a hosted service that migrates, if asked to, and purges.
+    /// Registers <see cref="UnifiedMemoryStore"/> as a singleton, and hosted services that migrate, if asked to, purge, and deliver insights.
     /// Options are checked when the host starts.
     /// </summary>
     /// <param name="services">The services of the host.</param>
@@ -72,13 +72,21 @@ public static class UnifiedMemoryServiceCollectionExtensions
             OptionsOf(provider, name),
             provider.GetRequiredKeyedService<IEmbeddingProvider>(name),
             provider.GetService<ILoggerFactory>(),
-            provider.GetService<TimeProvider>()));
+            provider.GetService<TimeProvider>(),
+            provider.GetKeyedServices<IInsightSink>(name),
+            provider.GetKeyedService<IInsightDetector>(name)));
         if (name == Options.Options.DefaultName)
             services.AddSingleton(provider => provider.GetRequiredKeyedService<UnifiedMemoryStore>(name));
         services.AddSingleton<IHostedService>(provider => new StoreService(
             provider.GetRequiredKeyedService<UnifiedMemoryStore>(name),
             OptionsOf(provider, name),
             (provider.GetService<ILoggerFactory>() ?? NullLoggerFactory.Instance).CreateLogger<StoreService>(),
+            provider.GetService<TimeProvider>() ?? TimeProvider.System));
+
+        // After the other, which may migrate when it starts; so it stops before the other.
+        services.AddSingleton<IHostedService>(provider => new DispatchService(
+            provider.GetRequiredKeyedService<UnifiedMemoryStore>(name),
+            OptionsOf(provider, name).Insights,
             provider.GetService<TimeProvider>() ?? TimeProvider.System));
         return builder;
     }

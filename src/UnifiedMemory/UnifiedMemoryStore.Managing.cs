@@ -22,7 +22,10 @@ public sealed partial class UnifiedMemoryStore
             return await _memories.GetAsync(id, cancellationToken).ConfigureAwait(false);
         });
 
-    /// <summary>Changes one memory. It is embedded again only when its content is another.</summary>
+    /// <summary>
+    /// Changes one memory. It is embedded again only when its content is another; insights in new content are stored as with
+    /// <c>StoreAsync</c>. An insight that is not delivered yet is delivered with its new content; one that is, stays with the sinks as it was.
+    /// </summary>
     /// <param name="id">Its id, in any namespace.</param>
     /// <param name="update">What to change.</param>
     /// <param name="cancellationToken">Ends the call.</param>
@@ -41,7 +44,7 @@ public sealed partial class UnifiedMemoryStore
         });
     }
 
-    /// <summary>Deletes one memory.</summary>
+    /// <summary>Deletes one memory. An insight that is not delivered yet is withdrawn. Insights found in the memory stay.</summary>
     /// <param name="id">Its id, in any namespace.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>False when there was none.</returns>
@@ -52,7 +55,7 @@ public sealed partial class UnifiedMemoryStore
             return await _memories.DeleteAsync(id, cancellationToken).ConfigureAwait(false);
         });
 
-    /// <summary>Deletes every memory that fulfils the filter, in one transaction.</summary>
+    /// <summary>Deletes every memory that fulfils the filter, in one transaction. Insights that are not delivered yet are withdrawn.</summary>
     /// <param name="filter">Which ones. A filter that sets nothing means all of the namespace <c>default</c>.</param>
     /// <param name="cancellationToken">Ends the call; then nothing is deleted.</param>
     /// <returns>How many were deleted.</returns>
@@ -105,7 +108,7 @@ public sealed partial class UnifiedMemoryStore
 
     /// <summary>
     /// Deletes the memories that have expired, in batches of 1,000. A host does it each
-    /// <see cref="UnifiedMemoryOptions.PurgeInterval"/>.
+    /// <see cref="UnifiedMemoryOptions.PurgeInterval"/>. Insights among them that are not delivered yet are still delivered.
     /// </summary>
     /// <param name="cancellationToken">Ends the call between two batches.</param>
     /// <returns>How many were deleted.</returns>
@@ -141,10 +144,14 @@ public sealed partial class UnifiedMemoryStore
             }
 
             var vector = await _embedder.EmbedAsync(update.Content!, EmbeddingPurpose.Document, cancellationToken).ConfigureAwait(false);
-            var content = new NewContent(hash, stored.With(hash), vector);
+            var found = await EmbedInsightsAsync(id, stored, update, cancellationToken).ConfigureAwait(false);
+            var content = new NewContent(hash, stored.With(hash), vector, found);
             try
             {
-                return await _memories.UpdateAsync(id, update, content, expectedHash: null, cancellationToken).ConfigureAwait(false);
+                var updated = await _memories.UpdateAsync(id, update, content, expectedHash: null, cancellationToken).ConfigureAwait(false);
+                if (found.Count > 0)
+                    _dispatcher.Wake();
+                return updated;
             }
             catch (UnifiedMemoryException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
             {
@@ -157,6 +164,15 @@ public sealed partial class UnifiedMemoryStore
         }
 
         return null;
+    }
+
+    private Task<IReadOnlyList<(PreparedMemory Memory, float[] Vector)>> EmbedInsightsAsync(
+        Guid id, StoredIdentity stored, MemoryUpdate update, CancellationToken cancellationToken)
+    {
+        var memory = stored.With(update);
+        var now = _time.GetUtcNow();
+        return _writer.EmbedInsightsAsync(
+            memory.Type == MemoryType.Insight ? [] : _insights.FindIn(new ReceivedMemory(memory, id, now), MemoryIds.Shared.Next(now)), cancellationToken);
     }
 
     private async IAsyncEnumerable<MemoryRecord> PagesAsync(

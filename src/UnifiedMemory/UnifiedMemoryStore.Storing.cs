@@ -17,6 +17,9 @@ public sealed partial class UnifiedMemoryStore
     /// <summary>
     /// Stores one memory. The same memory again returns the id of the first and is not embedded, also when a thousand callers
     /// store it at the same time. A call that was cut off in the middle of its commit ends stored exactly once.
+    /// Insights in it are stored with it as memories of type <see cref="MemoryType.Insight"/>, whose metadata names it:
+    /// <c>MetadataFilter.Field("insight", "source").EqualTo(id.ToString())</c> finds them. Insights are queued for the sinks in the same
+    /// transaction; no call waits for a sink.
     /// </summary>
     /// <param name="memory">What to remember.</param>
     /// <param name="cancellationToken">Ends the call; the memory may be stored nevertheless.</param>
@@ -26,11 +29,12 @@ public sealed partial class UnifiedMemoryStore
     /// <exception cref="UnifiedMemoryException">The database or the embedding service failed.</exception>
     public Task<StoredMemory> StoreAsync(NewMemory memory, CancellationToken cancellationToken = default)
     {
-        var prepared = PreparedMemory.From(ReceivedMemory.Receive(memory, _time), _options.MaxContentBytes);
+        var prepared = _insights.Prepare(ReceivedMemory.Receive(memory, _time));
         return Operation.RunAsync("store", async operation =>
         {
             await OpenAsync(cancellationToken).ConfigureAwait(false);
             var stored = await _writer.WriteAsync(prepared, cancellationToken).ConfigureAwait(false);
+            WakeDispatcher(prepared);
             StoreMetrics.RecordStored(stored.Outcome);
             operation.Set("unifiedmemory.store.outcome", stored.Outcome.ToString());
             return stored;
@@ -87,7 +91,7 @@ public sealed partial class UnifiedMemoryStore
         {
             try
             {
-                valid.Add((i, PreparedMemory.From(memories[i], _options.MaxContentBytes)));
+                valid.Add((i, _insights.Prepare(memories[i])));
             }
             catch (ArgumentException exception)
             {
@@ -97,7 +101,11 @@ public sealed partial class UnifiedMemoryStore
 
         var written = await _writer.WriteAsync([.. valid.Select(one => one.Memory)], cancellationToken).ConfigureAwait(false);
         for (var i = 0; i < valid.Count; i++)
+        {
             results[valid[i].Index] = written[i];
+            WakeDispatcher(valid[i].Memory);
+        }
+
         return results;
     }
 

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Options;
 using UnifiedMemory.Embeddings;
 using UnifiedMemory.Hosting;
 using UnifiedMemory.Indexing;
+using UnifiedMemory.Insights;
 using UnifiedMemory.Migrations;
 using UnifiedMemory.Monitoring;
 using UnifiedMemory.Postgres;
@@ -35,11 +36,15 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
     private readonly IndexMaintenance _indexes;
     private readonly Embedder _embedder;
     private readonly MemoryWriter _writer;
+    private readonly InsightFinder _insights;
+    private readonly InsightOutbox _outbox;
+    private readonly InsightDispatcher _dispatcher;
     private readonly SharedAttempt _opening;
     private StoreState? _digestToCompare;
 
     private UnifiedMemoryStore(
-        UnifiedMemoryOptions options, IEmbeddingProvider embeddingProvider, ILoggerFactory loggerFactory, TimeProvider time)
+        UnifiedMemoryOptions options, IEmbeddingProvider embeddingProvider, ILoggerFactory loggerFactory, TimeProvider time,
+        IReadOnlyList<NamedSink> sinks, IInsightDetector detector)
     {
         _options = options;
         _embeddingProvider = embeddingProvider;
@@ -47,7 +52,7 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
         _logger = loggerFactory.CreateLogger<UnifiedMemoryStore>();
         _schema = new StoreSchema(options.SchemaPrefix);
         _database = new Database(options, loggerFactory, time);
-        _memories = new MemoryTable(_database, _schema, embeddingProvider.Dimensions);
+        _memories = new MemoryTable(_database, _schema, embeddingProvider.Dimensions, [.. sinks.Select(sink => sink.Name)]);
         _scopes = new Scopes(_memories, new VectorIndexTable(_database, _schema));
         _registry = new StoreRegistry(_schema);
         _migrator = new Migrator(_database, options, _schema, loggerFactory, time);
@@ -56,7 +61,10 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
             loggerFactory.CreateLogger<IndexMaintenance>(), time);
         _embedder = new Embedder(
             embeddingProvider, Telemetry.Meter, loggerFactory.CreateLogger<Embedder>(), options.QueryCacheSize, CompareDigestAsync);
-        _writer = new MemoryWriter(_memories, _embedder);
+        _writer = new MemoryWriter(_memories, _embedder, loggerFactory.CreateLogger<MemoryWriter>());
+        _insights = new InsightFinder(detector, options, sinks.Count > 0, loggerFactory.CreateLogger<InsightFinder>());
+        _outbox = new InsightOutbox(_database, _schema);
+        _dispatcher = new InsightDispatcher(_outbox, sinks, options.Insights, time, loggerFactory.CreateLogger<InsightDispatcher>());
         _opening = new SharedAttempt(CheckAsync);
     }
 
@@ -65,20 +73,28 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
     /// <param name="embeddingProvider">Stays the caller's, who disposes of it after the store.</param>
     /// <param name="loggerFactory">Where logs go. Default: nowhere.</param>
     /// <param name="timeProvider">The clock. Default: the system's.</param>
+    /// <param name="insightSinks">
+    /// Who receives the insights, with <see cref="DispatchPendingAsync"/>. They stay the caller's. Default: nobody, and nothing is queued.
+    /// </param>
+    /// <param name="insightDetector">What finds insights in texts. Default: <see cref="DelimitedInsightDetector"/>.</param>
     /// <exception cref="OptionsValidationException">Options are not valid; the message lists every mistake.</exception>
     public static UnifiedMemoryStore Create(
         UnifiedMemoryOptions options,
         IEmbeddingProvider embeddingProvider,
         ILoggerFactory? loggerFactory = null,
-        TimeProvider? timeProvider = null)
+        TimeProvider? timeProvider = null,
+        IEnumerable<IInsightSink>? insightSinks = null,
+        IInsightDetector? insightDetector = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(embeddingProvider);
-        var mistakes = OptionsRules.MistakesIn(options, embeddingProvider).ToList();
+        NamedSink[] sinks = [.. (insightSinks ?? []).Select(sink => new NamedSink(sink.Name, sink))];
+        List<string> mistakes = [.. OptionsRules.MistakesIn(options, embeddingProvider), .. InsightRules.MistakesIn(sinks)];
         if (mistakes.Count > 0)
             throw new OptionsValidationException(nameof(UnifiedMemoryOptions), typeof(UnifiedMemoryOptions), mistakes);
         return new UnifiedMemoryStore(
-            options.Copy(), embeddingProvider, loggerFactory ?? NullLoggerFactory.Instance, timeProvider ?? TimeProvider.System);
+            options.Copy(), embeddingProvider, loggerFactory ?? NullLoggerFactory.Instance, timeProvider ?? TimeProvider.System,
+            sinks, insightDetector ?? new DelimitedInsightDetector());
     }
 
     /// <summary>Ends what is under way with <see cref="ObjectDisposedException"/>, and closes the connections.</summary>

@@ -1,4 +1,5 @@
 using UnifiedMemory.Tests.Faults;
+using UnifiedMemory.Tests.Insights;
 using UnifiedMemory.Tests.LocalServers;
 
 /// <summary>
@@ -11,6 +12,7 @@ internal static class StartupHook
     public static void Initialize()
     {
         KilledProcessTests.RunChildAsync().GetAwaiter().GetResult();
+        InsightHost.RunChildAsync().GetAwaiter().GetResult();
         if (Environment.GetEnvironmentVariable(ChildServer.StateVariable) is not { Length: > 0 } state)
             return;
         // A program that this one starts is no child server.

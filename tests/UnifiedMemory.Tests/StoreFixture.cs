@@ -28,16 +28,19 @@ public abstract class StoreFixture
         await TestServer.ExecuteAsync($"DROP SCHEMA IF EXISTS {Prefix}memories CASCADE");
     }
 
+    protected string Outbox => $"{Prefix}memories.insight_outbox";
+
     protected string Table => $"{Prefix}memories.memories";
 
     protected virtual UnifiedMemoryOptions NewOptions() => new() { ConnectionString = TestServer.ConnectionString, SchemaPrefix = Prefix };
 
     /// <summary>Another store on the same schema.</summary>
-    protected UnifiedMemoryStore NewStore(Action<UnifiedMemoryOptions>? configure = null, IEmbeddingProvider? embeddings = null)
+    protected UnifiedMemoryStore NewStore(
+        Action<UnifiedMemoryOptions>? configure = null, IEmbeddingProvider? embeddings = null, IEnumerable<IInsightSink>? sinks = null)
     {
         var options = NewOptions();
         configure?.Invoke(options);
-        return UnifiedMemoryStore.Create(options, embeddings ?? Provider);
+        return UnifiedMemoryStore.Create(options, embeddings ?? Provider, insightSinks: sinks);
     }
 
     protected static async Task<List<T>> ToListAsync<T>(IAsyncEnumerable<T> items)

@@ -25,6 +25,7 @@ internal static class LoadRun
             {
                 "bulk" => BulkPart.RunAsync(options, report),
                 "store" => StorePart.RunAsync(options, report),
+                "insights" => InsightsPart.RunAsync(options, report),
                 "overhead" => OverheadPart.RunAsync(options, report, set),
                 "search" => SearchPart.RunAsync(options, report, set),
                 "callers" => CallersPart.RunAsync(options, report, set),

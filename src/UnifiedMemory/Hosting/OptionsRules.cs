@@ -61,7 +61,7 @@ internal sealed partial class OptionsRules : IValidateOptions<UnifiedMemoryOptio
                 yield return $"{name} is {value}; give {minimum} to {maximum}.";
         }
 
-        foreach (var mistake in MistakesIn(options.Indexes))
+        foreach (var mistake in MistakesIn(options.Indexes).Concat(InsightRules.MistakesIn(options.Insights)))
             yield return mistake;
 
         if (options.Hnsw is not { } hnsw)

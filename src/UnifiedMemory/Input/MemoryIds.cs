@@ -30,6 +30,26 @@ internal sealed class MemoryIds
         return new Guid(bytes, bigEndian: true);
     }
 
+    /// <summary>
+    /// An id before the next one that is made: the same instant, then the number. For what belongs to a memory and is made while
+    /// others after it have their ids already.
+    /// </summary>
+    /// <param name="id">The memory's id.</param>
+    /// <param name="number">0 to 255, larger for the later.</param>
+    public static Guid Within(Guid id, int number)
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        Span<byte> random = stackalloc byte[16];
+        id.TryWriteBytes(bytes, bigEndian: true, out _);
+        Guid.NewGuid().TryWriteBytes(random, bigEndian: true, out _);
+
+        // The variant and the six bits after it are above the number in the order of ids: the same for all of a memory.
+        random[9] = (byte)number;
+        random[8] = 0x80;
+        bytes[..8].CopyTo(random);
+        return new Guid(random, bigEndian: true);
+    }
+
     /// <summary>4,096ths of a millisecond.</summary>
     private static long FromTicks(long ticks)
     {

@@ -29,6 +29,18 @@ internal static class MemoryRules
             throw new ArgumentOutOfRangeException(nameof(expiresAt), expiresAt, "ExpiresAt is the beginning of the calendar; leave it null for never.");
     }
 
+    public static void RequireInsight(InsightDetails details)
+    {
+        if (details.Type is { } type && !Enum.IsDefined(type))
+            throw new ArgumentOutOfRangeException(nameof(details), type, $"The insight type is none of {string.Join(", ", Enum.GetNames<InsightType>())}.");
+        if (details.Confidence is { } confidence && !(confidence is >= 0 and <= 1))
+            throw new ArgumentOutOfRangeException(nameof(details), confidence, "Confidence is a number from 0 to 1.");
+        if (details.Topics is not null)
+            TextRules.RequireTags(details.Topics, nameof(details.Topics));
+        if (details.Projects is not null)
+            TextRules.RequireTags(details.Projects, nameof(details.Projects));
+    }
+
     public static void RequireFilter(MemoryFilter filter)
     {
         ArgumentNullException.ThrowIfNull(filter);

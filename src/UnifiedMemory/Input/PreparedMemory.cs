@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using UnifiedMemory.Insights;
 using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory.Input;
@@ -20,6 +21,15 @@ internal sealed record PreparedMemory(
 
     /// <summary>The hash of the identity, as the database holds it.</summary>
     public byte[] IdentityHash => field ??= Identity.HashBytes;
+
+    /// <summary>What the sinks are told of it; null for what is no insight.</summary>
+    public InsightFacts? Insight { get; init; }
+
+    /// <summary>The insights in it, memories of their own that are written with it.</summary>
+    public IReadOnlyList<PreparedMemory> Found { get; init; } = [];
+
+    /// <summary>Whether the host says that it is an insight: then that is written also when the memory is there already.</summary>
+    public bool IsMarked { get; init; }
 
     public static byte[] Hash(string content) => SHA256.HashData(Encoding.UTF8.GetBytes(content));
 

@@ -106,6 +106,38 @@ internal static class SchemaSteps
                 DROP TABLE {schema.VectorIndexes}
                 """),
 
+            // Holds all that a sink is told, and no reference: an insight is delivered also when its memory has been purged. A row goes
+            // with its delivery, so the table is as large as the backlog; that it is vacuumed by the thousand keeps its beginning cheap to find.
+            new SchemaStep(
+                4, "outbox of insights",
+                $"""
+                CREATE TABLE {schema.InsightOutbox} (
+                    namespace text NOT NULL,
+                    memory_id uuid NOT NULL,
+                    sink text NOT NULL,
+                    content text NOT NULL,
+                    insight_type text NOT NULL,
+                    confidence double precision NOT NULL,
+                    topics text[] NOT NULL,
+                    projects text[] NOT NULL,
+                    source_id uuid,
+                    created_at timestamptz NOT NULL,
+                    queued_at timestamptz NOT NULL DEFAULT now(),
+                    due_at timestamptz NOT NULL DEFAULT now(),
+                    attempts int NOT NULL DEFAULT 0,
+                    failures int NOT NULL DEFAULT 0,
+                    lease_id uuid,
+                    leased_until timestamptz,
+                    parked_at timestamptz,
+                    in_outage boolean NOT NULL DEFAULT false,
+                    last_error text,
+                    PRIMARY KEY (namespace, memory_id, sink))
+                    WITH (fillfactor = 80, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+                CREATE INDEX insight_outbox_pending ON {schema.InsightOutbox} (sink, namespace, queued_at, memory_id) WHERE parked_at IS NULL;
+                CREATE INDEX insight_outbox_outage ON {schema.InsightOutbox} (sink) WHERE in_outage;
+                """,
+                $"DROP TABLE {schema.InsightOutbox}"),
+
             new SchemaStep(
                 6, "measured reserve of vector indexes",
                 $"ALTER TABLE {schema.VectorIndexes} ADD COLUMN reserve real",

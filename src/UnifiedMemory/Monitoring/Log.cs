@@ -71,4 +71,28 @@ internal static partial class Log
 
     [LoggerMessage(49, LogLevel.Warning, "This host does not maintain indexes. {Reason}")]
     public static partial void MaintenanceImpossible(ILogger logger, string reason);
+
+    [LoggerMessage(50, LogLevel.Debug, "Insight {Id} was not delivered to {Sink} at attempt {Attempt}: {Reason}")]
+    public static partial void DeliveryFailed(ILogger logger, Guid id, string sink, int attempt, string reason);
+
+    [LoggerMessage(51, LogLevel.Warning, "Insight {Id} is parked after {Attempt} attempts to deliver it to {Sink}: {Reason}. Queue it again with RequeueInsightsAsync")]
+    public static partial void InsightParked(ILogger logger, Guid id, string sink, int attempt, string reason);
+
+    [LoggerMessage(52, LogLevel.Warning, "{Sink} keeps failing: nothing is delivered to it for {Pause}; insights stay queued")]
+    public static partial void SinkCircuitOpened(ILogger logger, string sink, TimeSpan pause);
+
+    [LoggerMessage(53, LogLevel.Information, "{Sink} works again")]
+    public static partial void SinkCircuitClosed(ILogger logger, string sink);
+
+    [LoggerMessage(54, LogLevel.Information, "{Count} insights that failed while {Sink} was away are queued again")]
+    public static partial void InsightsRevived(ILogger logger, string sink, int count);
+
+    [LoggerMessage(55, LogLevel.Error, "Delivering insights to {Sink} failed; it is tried again")]
+    public static partial void DispatchFailed(ILogger logger, string sink, Exception exception);
+
+    [LoggerMessage(56, LogLevel.Warning, "The insight detector failed on memory {Id} with {Error}; the memory is stored without what it would have found")]
+    public static partial void DetectionFailed(ILogger logger, Guid id, string error);
+
+    [LoggerMessage(57, LogLevel.Warning, "An insight in memory {Id} cannot be embedded ({Error}) and is left out")]
+    public static partial void InsightNotEmbedded(ILogger logger, Guid id, string error);
 }

@@ -39,6 +39,18 @@ internal static class StoreMetrics
     public static readonly Gauge<int> IndexEffort = Telemetry.Meter.CreateGauge<int>(
         "unifiedmemory.index.effort", "1", "hnsw.ef_search or ivfflat.probes that searches use for that recall.");
 
+    public static readonly Histogram<double> DeliveryDuration = Telemetry.Meter.CreateHistogram<double>(
+        "unifiedmemory.insights.delivery.duration", "s", "Time that one try to deliver an insight took, by sink.");
+
+    public static readonly Counter<long> Deliveries = Telemetry.Meter.CreateCounter<long>(
+        "unifiedmemory.insights.deliveries", "{insight}", "Tries to deliver an insight, by sink and outcome (delivered, failed, parked).");
+
+    public static readonly Gauge<long> BacklogSize = Telemetry.Meter.CreateGauge<long>(
+        "unifiedmemory.insights.backlog", "{insight}", "Insights that are not delivered, by sink and state (pending, parked).");
+
+    public static readonly Gauge<double> BacklogAge = Telemetry.Meter.CreateGauge<double>(
+        "unifiedmemory.insights.backlog.age", "s", "For how long the oldest pending insight has waited, by sink.");
+
     public static void RecordDatabase(string operation, TimeSpan duration) =>
         DatabaseDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("operation", operation));
 
@@ -55,5 +67,17 @@ internal static class StoreMetrics
     {
         IndexRecall.Record(recall, new KeyValuePair<string, object?>("index", index));
         IndexEffort.Record(effort, new KeyValuePair<string, object?>("index", index));
+    }
+
+    public static void RecordDelivery(string sink, string outcome) => Deliveries.Add(1, new TagList { { "sink", sink }, { "outcome", outcome } });
+
+    public static void RecordDeliveryTime(string sink, TimeSpan duration) =>
+        DeliveryDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("sink", sink));
+
+    public static void RecordBacklog(InsightBacklog backlog)
+    {
+        BacklogSize.Record(backlog.Pending, new TagList { { "sink", backlog.Sink }, { "state", "pending" } });
+        BacklogSize.Record(backlog.Parked, new TagList { { "sink", backlog.Sink }, { "state", "parked" } });
+        BacklogAge.Record(backlog.OldestAge.TotalSeconds, new KeyValuePair<string, object?>("sink", backlog.Sink));
     }
 }

@@ -18,20 +18,31 @@ internal sealed partial class MemoryTable
     {
         var created = new bool[memories.Count];
         var seen = new HashSet<MemoryIdentity>(memories.Count);
+        var skipped = new HashSet<Guid>();
+        foreach (var index in order)
+        {
+            var memory = memories[index].Memory;
+            created[index] = !(memory.Insight?.SourceId is { } source && skipped.Contains(source)) && seen.Add(memory.Identity);
+            if (!created[index])
+                skipped.Add(memory.Id);
+        }
+
+        var written = order.Where(index => created[index]).Select(index => memories[index]).ToList();
+        var queued = sinks.Count == 0 ? [] : written.Select(item => item.Memory).Where(memory => memory.Insight is not null).ToList();
         try
         {
-            var writer = await connection.BeginBinaryImportAsync(_copy, cancellationToken).ConfigureAwait(false);
-            await using (writer.ConfigureAwait(false))
+            if (queued.Count == 0)
             {
-                foreach (var index in order)
-                {
-                    var (memory, vector) = memories[index];
-                    created[index] = seen.Add(memory.Identity);
-                    if (created[index])
-                        await WriteRowAsync(writer, memory, vector, cancellationToken).ConfigureAwait(false);
-                }
+                await CopyAsync(connection, written, cancellationToken).ConfigureAwait(false);
+                return created;
+            }
 
-                await writer.CompleteAsync(cancellationToken).ConfigureAwait(false);
+            var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+            await using (transaction.ConfigureAwait(false))
+            {
+                await CopyAsync(connection, written, cancellationToken).ConfigureAwait(false);
+                await CopyQueuedAsync(connection, queued, cancellationToken).ConfigureAwait(false);
+                await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
             }
 
             return created;
@@ -39,6 +50,18 @@ internal sealed partial class MemoryTable
         catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
         {
             return null;
+        }
+    }
+
+    private async Task CopyAsync(
+        NpgsqlConnection connection, IEnumerable<(PreparedMemory Memory, float[] Vector)> memories, CancellationToken cancellationToken)
+    {
+        var writer = await connection.BeginBinaryImportAsync(_copy, cancellationToken).ConfigureAwait(false);
+        await using (writer.ConfigureAwait(false))
+        {
+            foreach (var (memory, vector) in memories)
+                await WriteRowAsync(writer, memory, vector, cancellationToken).ConfigureAwait(false);
+            await writer.CompleteAsync(cancellationToken).ConfigureAwait(false);
         }
     }
 

@@ -12,28 +12,37 @@ internal sealed partial class MemoryTable
         """;
 
     public async Task<bool> DeleteAsync(Guid id, CancellationToken cancellationToken) =>
-        await DeleteAsync("delete", $"id = @id AND {FilterSql.Visible}", new SqlParameters().Add("id", NpgsqlDbType.Uuid, id), cancellationToken)
+        await DeleteAsync(
+            "delete", $"id = @id AND {FilterSql.Visible}", withdraw: true, new SqlParameters().Add("id", NpgsqlDbType.Uuid, id), cancellationToken)
             .ConfigureAwait(false) > 0;
 
     public Task<long> DeleteManyAsync(MemoryFilter filter, CancellationToken cancellationToken)
     {
         var parameters = new SqlParameters();
-        return DeleteAsync("delete_many", FilterSql.From(filter, parameters).ToString(), parameters, cancellationToken);
+        return DeleteAsync("delete_many", FilterSql.From(filter, parameters).ToString(), withdraw: true, parameters, cancellationToken);
     }
 
-    /// <summary>Deletes at most so many expired memories; several hosts may do it at once.</summary>
+    /// <summary>Deletes at most so many expired memories; several hosts may do it at once. What is queued of them is still delivered.</summary>
     public Task<long> PurgeAsync(int limit, CancellationToken cancellationToken) =>
-        DeleteAsync("purge", _purge, new SqlParameters().Add("limit", NpgsqlDbType.Integer, limit), cancellationToken);
+        DeleteAsync("purge", _purge, withdraw: false, new SqlParameters().Add("limit", NpgsqlDbType.Integer, limit), cancellationToken);
 
     /// <summary>
     /// A delete that is repeated finds nothing more, so its count would be a lie when only the answer to its COMMIT was lost.
     /// The number of its transaction is known before COMMIT is sent, and the server knows what became of it.
     /// </summary>
-    private Task<long> DeleteAsync(string operation, string condition, SqlParameters parameters, CancellationToken cancellationToken)
+    private Task<long> DeleteAsync(
+        string operation, string condition, bool withdraw, SqlParameters parameters, CancellationToken cancellationToken)
     {
+        var withdrawn = withdraw
+            ? $"""
+               , withdrawn AS (
+                   DELETE FROM {schema.InsightOutbox} AS queued USING deleted
+                   WHERE queued.namespace = deleted.namespace AND queued.memory_id = deleted.id)
+               """
+            : "";
         var sql =
             $"""
-            WITH deleted AS (DELETE FROM {schema.Memories} WHERE {condition} RETURNING 1)
+            WITH deleted AS (DELETE FROM {schema.Memories} WHERE {condition} RETURNING namespace, id){withdrawn}
             SELECT count(*) AS "Count", pg_current_xact_id()::text AS "Transaction" FROM deleted
             """;
         var attempts = new List<Deletion>();

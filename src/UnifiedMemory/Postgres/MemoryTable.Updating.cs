@@ -9,15 +9,22 @@ internal sealed partial class MemoryTable
     private readonly string _identity =
         $"""
         SELECT namespace AS "Namespace", memory_type AS "Type", agent_id AS "AgentId", session_id AS "SessionId",
-               workflow_id AS "WorkflowId", content_hash AS "ContentHash"
+               workflow_id AS "WorkflowId", content_hash AS "ContentHash", metadata::text AS "Metadata", tags AS "Tags",
+               source_system AS "SourceSystem", importance AS "Importance", created_at AS "CreatedAt", expires_at AS "ExpiresAt"
         FROM {schema.Memories} WHERE id = @id AND {FilterSql.Visible}
         """;
 
     /// <summary>
     /// What a lost attempt may have changed is hidden when it also made it expire, and is found again by the expiry that it set.
+    /// An insight that is not delivered yet is delivered with the new content.
     /// </summary>
     private readonly string _update =
         $"""
+        WITH requeued AS (
+            UPDATE {schema.InsightOutbox} AS queued SET content = @content
+            FROM {schema.Memories} AS changed
+            WHERE @content IS NOT NULL AND changed.id = @id AND {FilterSql.Visible}
+                AND queued.namespace = changed.namespace AND queued.memory_id = changed.id)
         UPDATE {schema.Memories} SET
             content = COALESCE(@content, content),
             content_hash = COALESCE(@content_hash, content_hash),
@@ -49,7 +56,7 @@ internal sealed partial class MemoryTable
         Guid id, MemoryUpdate update, NewContent? content, byte[]? expectedHash, CancellationToken cancellationToken)
     {
         var attempts = 0;
-        return database.RunAsync("update", (connection, token) =>
+        return database.RunAsync("update", async (connection, token) =>
         {
             var parameters = new SqlParameters()
                 .Add("id", NpgsqlDbType.Uuid, id)
@@ -64,7 +71,18 @@ internal sealed partial class MemoryTable
                 .Add("expires_at", NpgsqlDbType.TimestampTz, update.ExpiresAt?.UtcDateTime)
                 .Add("expected_hash", NpgsqlDbType.Bytea, expectedHash)
                 .Add("repeated", NpgsqlDbType.Boolean, attempts++ > 0);
-            return MemoryReader.FindAsync(connection, _update, parameters, token);
+            if (content is not { Found.Count: > 0 })
+                return await MemoryReader.FindAsync(connection, _update, parameters, token).ConfigureAwait(false);
+
+            var transaction = await connection.BeginTransactionAsync(token).ConfigureAwait(false);
+            await using (transaction.ConfigureAwait(false))
+            {
+                var updated = await MemoryReader.FindAsync(connection, _update, parameters, token).ConfigureAwait(false);
+                if (updated is not null)
+                    await InsertEachAsync(connection, content.Found, OrderOf(content.Found), token).ConfigureAwait(false);
+                await transaction.CommitAsync(token).ConfigureAwait(false);
+                return updated;
+            }
         }, cancellationToken);
     }
 

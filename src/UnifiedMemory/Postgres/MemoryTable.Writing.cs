@@ -19,16 +19,21 @@ internal sealed partial class MemoryTable
     /// A memory that is there and visible is left alone, and then nothing is returned. An expired one that waits to be
     /// purged is replaced, or else the new memory would be lost with it.
     /// </summary>
-    private readonly string _insert =
-        $"""
-        INSERT INTO {schema.Memories} AS stored ({WrittenColumns})
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+    private const string UnlessStored =
+        """
         ON CONFLICT (namespace, identity_hash) DO UPDATE SET
             id = excluded.id, kind = excluded.kind, embedding = excluded.embedding, metadata = excluded.metadata,
             tags = excluded.tags, source_system = excluded.source_system, importance = excluded.importance,
             created_at = excluded.created_at, updated_at = now(), expires_at = excluded.expires_at
         WHERE stored.expires_at <= now()
         RETURNING id
+        """;
+
+    private readonly string _insert =
+        $"""
+        INSERT INTO {schema.Memories} AS stored ({WrittenColumns})
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+        {UnlessStored}
         """;
 
     /// <summary>
@@ -67,6 +72,9 @@ internal sealed partial class MemoryTable
     /// be this very one, written by an attempt whose answer was lost.
     /// </summary>
     /// <remarks>
+    /// An insight is queued for each sink by the statement that creates it, or in the transaction of its COPY: there is never one without
+    /// the other. One that was found in a memory is written only where that memory is there.
+    ///
     /// What comes here was looked for and is not there, as a rule. So many memories are copied, which takes all or nothing;
     /// only when the database finds one of them to be there after all (another caller was faster, an expired one waits to be
     /// purged, an attempt was committed and its answer got lost) they are inserted one by one. 20,000 memories: 0.6 of the
@@ -77,15 +85,21 @@ internal sealed partial class MemoryTable
         {
             StoreMetrics.StoreBatchSize.Record(memories.Count);
 
-            // In one order everywhere, so that two batches with the same memories do not deadlock; and the first of equal ones first.
-            int[] order = [.. Enumerable.Range(0, memories.Count)
-                .OrderBy(index => memories[index].Memory.Identity.Hash, StringComparer.Ordinal)
-                .ThenBy(index => memories[index].Memory.Identity.Namespace, StringComparer.Ordinal)];
-
+            var order = OrderOf(memories);
             return memories.Count >= FewestToCopy && await TryCopyAsync(connection, memories, order, token).ConfigureAwait(false) is { } copied
                 ? copied
                 : await InsertEachAsync(connection, memories, order, token).ConfigureAwait(false);
         }, cancellationToken);
+
+    /// <summary>
+    /// In one order everywhere, so that two batches with the same memories do not deadlock; and the first of equal ones first.
+    /// Insights last: one that was found needs its source, which is none.
+    /// </summary>
+    private static int[] OrderOf(IReadOnlyList<(PreparedMemory Memory, float[] Vector)> memories) =>
+        [.. Enumerable.Range(0, memories.Count)
+            .OrderBy(index => memories[index].Memory.Source.Type == MemoryType.Insight)
+            .ThenBy(index => memories[index].Memory.Identity.Hash, StringComparer.Ordinal)
+            .ThenBy(index => memories[index].Memory.Identity.Namespace, StringComparer.Ordinal)];
 
     private async Task<bool[]> InsertEachAsync(
         NpgsqlConnection connection, IReadOnlyList<(PreparedMemory Memory, float[] Vector)> memories, int[] order, CancellationToken cancellationToken)
@@ -114,7 +128,7 @@ internal sealed partial class MemoryTable
     private NpgsqlBatchCommand InsertCommand(PreparedMemory memory, float[] vector)
     {
         var source = memory.Source;
-        return new NpgsqlBatchCommand(_insert)
+        var command = new NpgsqlBatchCommand(_insert)
         {
             Parameters =
             {
@@ -137,9 +151,12 @@ internal sealed partial class MemoryTable
                 Typed(NpgsqlDbType.TimestampTz, ExpiryOf(source)),
             },
         };
-
-        static NpgsqlParameter Typed(NpgsqlDbType type, object? value) => new() { NpgsqlDbType = type, Value = value ?? DBNull.Value };
+        if (IsWrittenAsInsight(memory))
+            AddInsight(command, memory.Insight!);
+        return command;
     }
+
+    private static NpgsqlParameter Typed(NpgsqlDbType type, object? value) => new() { NpgsqlDbType = type, Value = value ?? DBNull.Value };
 
     private static DateTime? ExpiryOf(NewMemory memory) =>
         memory.ExpiresAt == DateTimeOffset.MaxValue ? null : memory.ExpiresAt?.UtcDateTime;

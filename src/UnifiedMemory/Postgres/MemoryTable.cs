@@ -4,7 +4,11 @@ using NpgsqlTypes;
 namespace UnifiedMemory.Postgres;
 
 /// <summary>The only class that speaks SQL for memories.</summary>
-internal sealed partial class MemoryTable(Database database, StoreSchema schema, int dimensions)
+/// <param name="database">The server.</param>
+/// <param name="schema">The names of the tables.</param>
+/// <param name="dimensions">Numbers in a vector.</param>
+/// <param name="sinks">The names of those for whom insights are queued.</param>
+internal sealed partial class MemoryTable(Database database, StoreSchema schema, int dimensions, IReadOnlyList<string> sinks)
 {
     private readonly string _get = $"SELECT {MemoryReader.Columns} FROM {schema.Memories} WHERE id = @id AND {FilterSql.Visible}";
 

@@ -12,6 +12,8 @@ internal sealed class StoreSchema(string prefix)
 
     public string EmbeddingSpace => $"{Quoted}.embedding_space";
 
+    public string InsightOutbox => $"{Quoted}.insight_outbox";
+
     public string VectorIndexes => $"{Quoted}.vector_indexes";
 
     /// <summary>The function that makes the words of a text, of a memory's and of a query's alike.</summary>

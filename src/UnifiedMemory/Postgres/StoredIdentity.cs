@@ -2,7 +2,9 @@ using UnifiedMemory.Input;
 
 namespace UnifiedMemory.Postgres;
 
-/// <summary>What tells a stored memory from others. All but the content never changes.</summary>
+/// <summary>
+/// What tells a stored memory from others; all but the content never changes. And what insights take over that are found in new content.
+/// </summary>
 internal sealed record StoredIdentity
 {
     public string Namespace { get; init; } = "";
@@ -16,6 +18,30 @@ internal sealed record StoredIdentity
     public string? WorkflowId { get; init; }
 
     public byte[] ContentHash { get; init; } = [];
+
+    public string Metadata { get; init; } = "{}";
+
+    public string[] Tags { get; init; } = [];
+
+    public string? SourceSystem { get; init; }
+
+    public float Importance { get; init; }
+
+    public DateTime CreatedAt { get; init; }
+
+    public DateTime? ExpiresAt { get; init; }
+
+    /// <summary>The memory as the update makes it: what insights are looked for in, which belong to none but their namespace.</summary>
+    public NewMemory With(MemoryUpdate update) => new(update.Content!, MemoryTypeNames.Parse(Type))
+    {
+        Namespace = Namespace,
+        Metadata = update.Metadata ?? MetadataJson.Parse(Metadata),
+        Tags = update.Tags ?? Tags,
+        SourceSystem = SourceSystem,
+        Importance = update.Importance ?? Importance,
+        CreatedAt = CreatedAt,
+        ExpiresAt = update.ExpiresAt ?? ExpiresAt,
+    };
 
     public MemoryIdentity With(byte[] contentHash) => MemoryIdentity.Of(Namespace, Type, AgentId, SessionId, WorkflowId, contentHash);
 }

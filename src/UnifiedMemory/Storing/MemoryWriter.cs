@@ -1,26 +1,31 @@
 using System.Collections.Concurrent;
 using System.Runtime.ExceptionServices;
+using Microsoft.Extensions.Logging;
 using UnifiedMemory.Embeddings;
 using UnifiedMemory.Input;
+using UnifiedMemory.Insights;
+using UnifiedMemory.Monitoring;
 using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory.Storing;
 
 /// <summary>
 /// The way of a memory into the table: looked for, so that what is known is not embedded again; embedded, while no connection
-/// is held; inserted, where the database refuses what another caller was faster with; and looked for again then.
+/// is held; inserted, where the database refuses what another caller was faster with; and looked for again then. The insights in it
+/// go with it, in the same round trips and the same transaction.
 /// </summary>
-internal sealed class MemoryWriter(MemoryTable table, Embedder embedder)
+internal sealed partial class MemoryWriter(MemoryTable table, Embedder embedder, ILogger logger)
 {
-    private readonly ConcurrentDictionary<MemoryIdentity, TaskCompletionSource<StoredMemory>> _underWay = new();
+    private readonly ConcurrentDictionary<(MemoryIdentity, bool IsMarked), TaskCompletionSource<StoredMemory>> _underWay = new();
 
     /// <summary>Writes one memory, or throws why it cannot be. Callers with the same memory wait for the first of them.</summary>
     public async Task<StoredMemory> WriteAsync(PreparedMemory memory, CancellationToken cancellationToken)
     {
+        var key = (memory.Identity, memory.IsMarked);
         var mine = new TaskCompletionSource<StoredMemory>(TaskCreationOptions.RunContinuationsAsynchronously);
         while (true)
         {
-            var first = _underWay.GetOrAdd(memory.Identity, mine);
+            var first = _underWay.GetOrAdd(key, mine);
             if (first == mine)
                 break;
             try
@@ -44,7 +49,7 @@ internal sealed class MemoryWriter(MemoryTable table, Embedder embedder)
             finally
             {
                 // Before the others are told, so that one who goes on is not given this attempt again.
-                _underWay.TryRemove(memory.Identity, out _);
+                _underWay.TryRemove(key, out _);
             }
 
             mine.SetResult(stored);
@@ -68,106 +73,114 @@ internal sealed class MemoryWriter(MemoryTable table, Embedder embedder)
     public async Task<StoredMemory[]> WriteAsync(IReadOnlyList<PreparedMemory> memories, CancellationToken cancellationToken)
     {
         var results = new StoredMemory[memories.Count];
-        var found = await table.FindAsync(memories, cancellationToken).ConfigureAwait(false);
-        var missing = new List<int>();
-        for (var i = 0; i < memories.Count; i++)
-        {
-            if (found[i] is { } id)
-                results[i] = new StoredMemory(id, StoreOutcome.AlreadyStored);
-            else
-                missing.Add(i);
-        }
-
-        if (missing.Count == 0)
+        var units = await FindMissingAsync(memories, results, cancellationToken).ConfigureAwait(false);
+        if (units.Count == 0)
             return results;
 
-        var embeddings = await embedder.EmbedManyAsync(
-            [.. missing.Select(i => memories[i].Source.Content)], EmbeddingPurpose.Document, cancellationToken).ConfigureAwait(false);
-        var embedded = new List<(int Index, (PreparedMemory Memory, float[] Vector) Item)>(missing.Count);
-        for (var i = 0; i < missing.Count; i++)
+        var embeddings = await EmbedAsync(units, cancellationToken).ConfigureAwait(false);
+        var embedded = new List<WriteUnit>(units.Count);
+        foreach (var unit in units)
         {
-            if (embeddings[i].Vector is { } vector)
-                embedded.Add((missing[i], (memories[missing[i]], vector)));
-            else
-                results[missing[i]] = Rejected(embeddings[i].Error!.Message);
+            if (unit.Memory is { } memory && embeddings[memory.Source.Content].Error is EmbeddingRejectedException rejection)
+                results[unit.Index] = Rejected(rejection.Message);
+            else if (OutageOf(unit, embeddings) is null)
+                embedded.Add(unit);
         }
 
-        var stored = await InsertIsolatingAsync([.. embedded.Select(one => one.Item)], cancellationToken).ConfigureAwait(false);
-        for (var i = 0; i < embedded.Count; i++)
-            results[embedded[i].Index] = stored[i];
+        await InsertIsolatingAsync(embedded, embeddings, results, cancellationToken).ConfigureAwait(false);
 
         // What was embedded is stored; what was not for a reason that is not its own must not pass for rejected.
-        if (embeddings.FirstOrDefault(one => one.Error is not (null or EmbeddingRejectedException)).Error is { } outage)
-            ExceptionDispatchInfo.Throw(outage);
+        if (units.Select(unit => OutageOf(unit, embeddings)).FirstOrDefault(outage => outage is not null) is { } first)
+            ExceptionDispatchInfo.Throw(first);
         return results;
     }
 
     public static StoredMemory Rejected(string reason) => new(Guid.Empty, StoreOutcome.Rejected, reason);
 
+    /// <summary>The insights with their vectors, but those that cannot be embedded, which are logged.</summary>
+    public async Task<IReadOnlyList<(PreparedMemory Memory, float[] Vector)>> EmbedInsightsAsync(
+        IReadOnlyList<PreparedMemory> insights, CancellationToken cancellationToken)
+    {
+        if (insights.Count == 0)
+            return [];
+        var unit = new WriteUnit(0, null, insights);
+        var embeddings = await EmbedAsync([unit], cancellationToken).ConfigureAwait(false);
+        if (OutageOf(unit, embeddings) is { } outage)
+            ExceptionDispatchInfo.Throw(outage);
+        return WithVectors([unit], embeddings);
+    }
+
     private async Task<StoredMemory> WriteFirstAsync(PreparedMemory memory, CancellationToken cancellationToken)
     {
-        if ((await table.FindAsync([memory], cancellationToken).ConfigureAwait(false))[0] is { } id)
-            return new StoredMemory(id, StoreOutcome.AlreadyStored);
+        var results = new StoredMemory[1];
+        var units = await FindMissingAsync([memory], results, cancellationToken).ConfigureAwait(false);
+        if (units.Count == 0)
+            return results[0];
 
-        var vector = await embedder.EmbedAsync(memory.Source.Content, EmbeddingPurpose.Document, cancellationToken).ConfigureAwait(false);
-        return (await InsertAsync([(memory, vector)], cancellationToken).ConfigureAwait(false))[0];
+        var embeddings = await EmbedAsync(units, cancellationToken).ConfigureAwait(false);
+        if (units[0].Memory is not null && embeddings[memory.Source.Content].Error is { } error)
+            ExceptionDispatchInfo.Throw(error);
+        if (OutageOf(units[0], embeddings) is { } outage)
+            ExceptionDispatchInfo.Throw(outage);
+        await InsertAsync(units, embeddings, results, cancellationToken).ConfigureAwait(false);
+        return results[0];
     }
 
-    /// <summary>Halves a batch that the database refuses for the data in it, until the memory to blame stands alone.</summary>
-    private async Task<StoredMemory[]> InsertIsolatingAsync(
-        IReadOnlyList<(PreparedMemory Memory, float[] Vector)> items, CancellationToken cancellationToken)
+    /// <summary>
+    /// What is not there. Insights in a memory that is there were written with it; one that the host has deleted since does not come
+    /// back. Only what is marked may have got its mark later.
+    /// </summary>
+    private async Task<List<WriteUnit>> FindMissingAsync(
+        IReadOnlyList<PreparedMemory> memories, StoredMemory[] results, CancellationToken cancellationToken)
     {
-        if (items.Count == 0)
-            return [];
-        try
+        var all = memories.SelectMany(memory => memory.Found.Prepend(memory)).ToList();
+        var found = await table.FindAsync(all, cancellationToken).ConfigureAwait(false);
+        var units = new List<WriteUnit>();
+        var position = 0;
+        for (var i = 0; i < memories.Count; i++)
         {
-            return await InsertAsync(items, cancellationToken).ConfigureAwait(false);
-        }
-        catch (UnifiedMemoryException exception) when (BlamesData(exception))
-        {
-            if (items.Count == 1)
-                return [Rejected(exception.Message)];
-        }
-
-        var half = items.Count / 2;
-        return
-        [
-            .. await InsertIsolatingAsync([.. items.Take(half)], cancellationToken).ConfigureAwait(false),
-            .. await InsertIsolatingAsync([.. items.Skip(half)], cancellationToken).ConfigureAwait(false),
-        ];
-    }
-
-    private async Task<StoredMemory[]> InsertAsync(
-        IReadOnlyList<(PreparedMemory Memory, float[] Vector)> items, CancellationToken cancellationToken)
-    {
-        var results = new StoredMemory[items.Count];
-        var open = Enumerable.Range(0, items.Count).ToList();
-        while (open.Count > 0)
-        {
-            var created = await table.InsertAsync([.. open.Select(i => items[i])], cancellationToken).ConfigureAwait(false);
-            var refused = open.Where((_, position) => !created[position]).ToList();
-            foreach (var i in open.Except(refused))
-                results[i] = new StoredMemory(items[i].Memory.Id, StoreOutcome.Created);
-            if (refused.Count == 0)
-                break;
-
-            // The id that is there is our own when an attempt was committed and its answer got lost.
-            var found = await table.FindAsync([.. refused.Select(i => items[i].Memory)], cancellationToken).ConfigureAwait(false);
-            for (var position = 0; position < refused.Count; position++)
+            var memory = memories[i];
+            var id = found[position++];
+            var insights = memory.Found.Where(_ => found[position++] is null).ToList();
+            if (id is null)
             {
-                var i = refused[position];
-                if (found[position] is { } id)
-                    results[i] = new StoredMemory(id, id == items[i].Memory.Id ? StoreOutcome.Created : StoreOutcome.AlreadyStored);
+                units.Add(new WriteUnit(i, memory, insights));
+                continue;
             }
 
-            // Neither inserted nor there: it was deleted or expired in between.
-            open = [.. refused.Where(i => results[i] is null)];
+            results[i] = new StoredMemory(id.Value, StoreOutcome.AlreadyStored);
+            if (memory.IsMarked && insights.Count > 0)
+                units.Add(new WriteUnit(i, null, [.. insights.Select(insight => InsightFinder.Link(insight, id.Value))]));
         }
 
-        return results;
+        return units;
     }
 
-    /// <summary>Class 22, data exception; 23, a constraint; 54, a limit of the server.</summary>
-    private static bool BlamesData(UnifiedMemoryException exception) =>
-        exception.SqlState is ['2', '2' or '3', ..] or ['5', '4', ..];
+    /// <summary>Each text once: an insight may be the whole of its memory.</summary>
+    private async Task<Dictionary<string, EmbeddingResult>> EmbedAsync(IReadOnlyList<WriteUnit> units, CancellationToken cancellationToken)
+    {
+        var texts = units.SelectMany(unit => unit.All).Select(memory => memory.Source.Content).Distinct(StringComparer.Ordinal).ToList();
+        var embeddings = await embedder.EmbedManyAsync(texts, EmbeddingPurpose.Document, cancellationToken).ConfigureAwait(false);
+        return texts.Zip(embeddings).ToDictionary(pair => pair.First, pair => pair.Second, StringComparer.Ordinal);
+    }
+
+    /// <summary>Why the unit has to wait for another call: without one of its insights it would be stored for good.</summary>
+    private static UnifiedMemoryException? OutageOf(WriteUnit unit, Dictionary<string, EmbeddingResult> embeddings) =>
+        unit.All.Select(memory => embeddings[memory.Source.Content].Error).FirstOrDefault(error => error is not (null or EmbeddingRejectedException));
+
+    private List<(PreparedMemory Memory, float[] Vector)> WithVectors(
+        IEnumerable<WriteUnit> units, Dictionary<string, EmbeddingResult> embeddings)
+    {
+        var items = new List<(PreparedMemory, float[])>();
+        foreach (var memory in units.SelectMany(unit => unit.All))
+        {
+            var (vector, error) = embeddings[memory.Source.Content];
+            if (vector is not null)
+                items.Add((memory, vector));
+            else
+                Log.InsightNotEmbedded(logger, memory.Insight?.SourceId ?? memory.Id, error!.GetType().Name);
+        }
+
+        return items;
+    }
 }

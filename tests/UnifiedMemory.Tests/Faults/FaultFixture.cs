@@ -19,6 +19,8 @@ public abstract class FaultFixture
 
     protected string Table => $"{Prefix}memories.memories";
 
+    protected string Outbox => $"{Prefix}memories.insight_outbox";
+
     protected virtual Dictionary<string, string> ServerSettings => [];
 
     [OneTimeSetUp]
@@ -43,11 +45,12 @@ public abstract class FaultFixture
     [TearDown]
     public async Task DisposeStoreAsync() => await Store.DisposeAsync();
 
-    protected UnifiedMemoryStore NewStore(Action<UnifiedMemoryOptions>? configure = null, IEmbeddingProvider? embeddings = null)
+    protected UnifiedMemoryStore NewStore(
+        Action<UnifiedMemoryOptions>? configure = null, IEmbeddingProvider? embeddings = null, IEnumerable<IInsightSink>? sinks = null)
     {
         var options = new UnifiedMemoryOptions { ConnectionString = Cluster.ConnectionString, SchemaPrefix = Prefix };
         configure?.Invoke(options);
-        return UnifiedMemoryStore.Create(options, embeddings ?? Embeddings);
+        return UnifiedMemoryStore.Create(options, embeddings ?? Embeddings, insightSinks: sinks);
     }
 
     /// <summary>

@@ -2,6 +2,7 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Options;
+using UnifiedMemory.Tests.Insights;
 
 namespace UnifiedMemory.Tests.Hosting;
 
@@ -15,6 +16,10 @@ public sealed class OptionsTests
         "Hnsw.M is 1", "Hnsw.EfConstruction is 1", "Hnsw.EfSearch is 0", "Dimensions is 3000",
         "Indexes.Interval is 00:00:00.5", "Indexes.LockTimeout is 00:00:00", "Indexes.Threshold is 0", "Indexes.TypeThreshold is -1",
         "Indexes.Method is 7", "Indexes.TargetRecall is 1.5", "Indexes.MaxMemoryBytes is 1000",
+        "Insights.MinimumConfidence is 2", "Insights.MaxPerMemory is 101", "Insights.BatchSize is 0", "Insights.Parallelism is 65",
+        "Insights.MaxAttempts is 0", "Insights.OrderedAttempts is -1", "Insights.PollInterval is -00:00:01", "Insights.DeliveryTimeout is 02:00:00",
+        "Insights.LeaseDuration is 00:01:00", "Insights.RetryDelay is 00:00:00", "Insights.MaxRetryDelay is 2.00:00:00",
+        "Insights.BreakDuration is 00:00:00.1", "Insights.DrainTimeout is -00:00:01",
     ];
 
     [Test]
@@ -46,12 +51,39 @@ public sealed class OptionsTests
                 TargetRecall = 1.5,
                 MaxMemoryBytes = 1000,
             },
+            Insights = new InsightOptions
+            {
+                MinimumConfidence = 2,
+                MaxPerMemory = 101,
+                BatchSize = 0,
+                Parallelism = 65,
+                MaxAttempts = 0,
+                OrderedAttempts = -1,
+                PollInterval = TimeSpan.FromSeconds(-1),
+                DeliveryTimeout = TimeSpan.FromHours(2),
+                LeaseDuration = TimeSpan.FromMinutes(1),
+                RetryDelay = default,
+                MaxRetryDelay = TimeSpan.FromDays(2),
+                BreakDuration = TimeSpan.FromSeconds(0.1),
+                DrainTimeout = TimeSpan.FromSeconds(-1),
+            },
         };
         var failure = Assert.Throws<OptionsValidationException>(
             () => UnifiedMemoryStore.Create(options, new RecordingEmbeddingProvider(dimensions: 3000)))!;
 
         foreach (var mistake in EveryMistake)
             Assert.That(failure.Failures, Has.One.StartsWith(mistake).Or.One.Contains(mistake), mistake);
+    }
+
+    [Test]
+    public void Sinks_have_names_of_their_own()
+    {
+        var options = new UnifiedMemoryOptions { ConnectionString = "Host=localhost" };
+        var failure = Assert.Throws<OptionsValidationException>(() => UnifiedMemoryStore.Create(
+            options, new RecordingEmbeddingProvider(), insightSinks: [new RecordingSink("twice"), new RecordingSink("twice"), new RecordingSink("")]))!;
+
+        Assert.That(failure.Failures, Has.One.StartsWith("Two insight sinks have the Name 'twice'"));
+        Assert.That(failure.Failures, Has.One.StartsWith("The Name of the insight sink RecordingSink is blank"));
     }
 
     [TestCase(2000, false, ExpectedResult = true)]

@@ -71,7 +71,7 @@ public sealed class RegistrationTests : StoreFixture
         services.AddUnifiedMemory(options => options.ConnectionString = "Host=one");
         services.AddUnifiedMemory(options => options.MaxPoolSize = 33);
 
-        Assert.That(services.Count(service => service.ServiceType == typeof(IHostedService)), Is.EqualTo(1));
+        Assert.That(services.Count(service => service.ServiceType == typeof(IHostedService)), Is.EqualTo(2), "one for the store, one for its insights");
         using var provider = services.BuildServiceProvider();
         var options = provider.GetRequiredService<Microsoft.Extensions.Options.IOptions<UnifiedMemoryOptions>>().Value;
         Assert.That((options.ConnectionString, options.MaxPoolSize), Is.EqualTo(("Host=one", 33)));

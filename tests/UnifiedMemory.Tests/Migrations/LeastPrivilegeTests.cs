@@ -1,4 +1,5 @@
 using Npgsql;
+using UnifiedMemory.Tests.Insights;
 
 namespace UnifiedMemory.Tests.Migrations;
 
@@ -15,7 +16,7 @@ public sealed class LeastPrivilegeTests : StoreFixture
             $"""
             CREATE ROLE {_role} LOGIN PASSWORD 'app-password';
             GRANT USAGE ON SCHEMA {Prefix}memories TO {_role};
-            GRANT SELECT, INSERT, UPDATE, DELETE ON {Table} TO {_role};
+            GRANT SELECT, INSERT, UPDATE, DELETE ON {Table}, {Prefix}memories.insight_outbox TO {_role};
             GRANT SELECT ON {Prefix}memories.schema_versions, {Prefix}memories.embedding_space, {Prefix}memories.vector_indexes TO {_role};
             """);
     }
@@ -26,11 +27,8 @@ public sealed class LeastPrivilegeTests : StoreFixture
     [Test]
     public async Task The_documented_grants_are_enough_for_everything_but_migrating()
     {
-        await using var store = NewStore(options => options.ConnectionString = new NpgsqlConnectionStringBuilder(TestServer.ConnectionString)
-        {
-            Username = _role,
-            Password = "app-password",
-        }.ConnectionString);
+        var connection = new NpgsqlConnectionStringBuilder(TestServer.ConnectionString) { Username = _role, Password = "app-password" };
+        await using var store = NewStore(options => options.ConnectionString = connection.ConnectionString, sinks: [new RecordingSink()]);
 
         var stored = await store.StoreAsync(new NewMemory("angle 0", MemoryType.Rag) { ExpiresAt = DateTimeOffset.UtcNow.AddHours(1) });
         await store.StoreManyAsync([new NewMemory("angle 10", MemoryType.Rag), new NewMemory("angle 20", MemoryType.Rag)]);
@@ -40,7 +38,10 @@ public sealed class LeastPrivilegeTests : StoreFixture
         Assert.That(await ToListAsync(store.ListAsync(new MemoryFilter())), Has.Count.EqualTo(2));
         Assert.That((await store.GetStatisticsAsync()).Count, Is.EqualTo(2));
         Assert.That((await store.GetMigrationStatusAsync()).Pending, Is.Empty);
-        Assert.That(await store.DeleteManyAsync(new MemoryFilter()), Is.EqualTo(2));
+        await store.StoreAsync(new NewMemory("angle 30", MemoryType.Insight));
+        Assert.That((await store.DispatchPendingAsync()).Delivered, Is.EqualTo(1));
+        Assert.That(await store.RequeueInsightsAsync(new QueuedInsightFilter()), Is.Zero);
+        Assert.That(await store.DeleteManyAsync(new MemoryFilter()), Is.EqualTo(3));
         Assert.That(
             async () => await store.MaintainIndexesAsync(),
             Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contain($"the role '{_role}' does not own the table")

@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Npgsql;
+using UnifiedMemory.Tests.Insights;
 
 namespace UnifiedMemory.Tests.Migrations;
 
@@ -106,7 +107,7 @@ public sealed partial class SchemaRulesTests : StoreFixture
     private async Task<IReadOnlyList<string>> SentByEveryCallAsync()
     {
         var name = "rules " + Prefix;
-        await using var store = NewStore(options => options.ApplicationName = name);
+        await using var store = NewStore(options => options.ApplicationName = name, sinks: [new RecordingSink()]);
         using var sent = new SentStatements(name);
         var stored = await store.StoreAsync(new NewMemory("one", MemoryType.Project) { SessionId = "s", Metadata = new() { ["n"] = 1 } });
         await store.StoreAsync(new NewMemory("one", MemoryType.Project) { SessionId = "s" });
@@ -138,6 +139,14 @@ public sealed partial class SchemaRulesTests : StoreFixture
         await store.CountAsync(new MemoryFilter());
         await ToListAsync(store.ListAsync(new MemoryFilter()));
         await store.GetStatisticsAsync();
+        await store.StoreAsync(new NewMemory(Texts.With(Texts.Good), MemoryType.Rag));
+        await store.StoreManyAsync(Enumerable.Range(0, 100).Select(i => new NewMemory(Texts.Numbered(i), MemoryType.Insight)));
+        await store.UpdateAsync(stored.Id, new MemoryUpdate { Content = Texts.With(Texts.Numbered(200)) });
+        await ToListAsync(store.ListQueuedInsightsAsync(new QueuedInsightFilter()));
+        await store.DispatchPendingAsync();
+        await store.GetInsightBacklogAsync();
+        await store.RequeueInsightsAsync(new QueuedInsightFilter());
+        await store.DiscardQueuedInsightsAsync(new QueuedInsightFilter());
         await store.DeleteAsync(stored.Id);
         await store.DeleteManyAsync(new MemoryFilter());
         await store.PurgeExpiredAsync();

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using Microsoft.Extensions.Logging;
+using UnifiedMemory.Tests.Insights;
 
 namespace UnifiedMemory.Tests.Monitoring;
 
@@ -95,8 +96,15 @@ public sealed class TelemetryTests : StoreFixture
         using var loggers = LoggerFactory.Create(logging => logging.SetMinimumLevel(LogLevel.Trace).AddProvider(new ListLogger(output)));
         var options = NewOptions();
         options.RetryBudget = TimeSpan.Zero;
-        await using var store = UnifiedMemoryStore.Create(options, Embeddings, loggers);
+        var sink = new RecordingSink { OnDeliver = (insight, _) => throw new InvalidOperationException("cannot take " + insight.Content) };
+        options.Insights.MaxAttempts = 1;
+        await using var store = UnifiedMemoryStore.Create(options, Embeddings, loggers, insightSinks: [sink], insightDetector: new FailingDetector());
         await store.MigrateAsync();
+        await store.StoreManyAsync(Enumerable.Range(0, 9).Select(i => new NewMemory($"{secret} {i}", MemoryType.Insight)));
+        await store.DispatchPendingAsync();
+        await foreach (var queued in store.ListQueuedInsightsAsync(new QueuedInsightFilter()))
+            output.Add(queued.LastError ?? "");
+        await store.GetInsightBacklogAsync();
 
         await store.StoreManyAsync([new NewMemory(secret, MemoryType.Rag), new NewMemory(secret + "\0", MemoryType.Rag)]);
         var stored = await store.StoreAsync(new NewMemory(secret + " 2", MemoryType.Rag) { Metadata = new() { ["a"] = secret } });
@@ -124,6 +132,8 @@ public sealed class TelemetryTests : StoreFixture
         lock (output)
         {
             Assert.That(output, Has.Some.StartsWith("unifiedmemory.operation.duration"));
+            Assert.That(output, Has.Some.StartsWith("unifiedmemory.insights.backlog"));
+            Assert.That(output, Has.Some.Contains("is parked").And.Some.Contains("keeps failing").And.Some.Contains("detector failed"));
             Assert.That(output.Where(line => line.Contains(secret, StringComparison.Ordinal)), Is.Empty);
         }
 
@@ -163,5 +173,12 @@ public sealed class TelemetryTests : StoreFixture
         };
         ActivitySource.AddActivityListener(listener);
         return listener;
+    }
+
+    private sealed class FailingDetector : IInsightDetector
+    {
+        public IEnumerable<DetectedInsight> Find(NewMemory memory) => throw new InvalidOperationException("cannot read " + memory.Content);
+
+        public DetectedInsight Describe(NewMemory memory) => throw new InvalidOperationException("cannot read " + memory.Content);
     }
 }

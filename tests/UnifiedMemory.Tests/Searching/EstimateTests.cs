@@ -23,7 +23,7 @@ public sealed class EstimateTests : StoreFixture
             ANALYZE {Table}
             """);
         await using var database = new Database(NewOptions(), NullLoggerFactory.Instance, TimeProvider.System);
-        var table = new MemoryTable(database, new StoreSchema(Prefix), Embeddings.Dimensions);
+        var table = new MemoryTable(database, new StoreSchema(Prefix), Embeddings.Dimensions, sinks: []);
         var pages = await TestServer.ScalarAsync<long>($"SELECT pg_relation_size('{Table}') / 8192");
         Assume.That(pages, Is.GreaterThan(1000), "more than are sampled");
 

@@ -1,0 +1,34 @@
+using System.Text.Json;
+using UnifiedMemory;
+
+/// <summary>Appends each insight as a line of JSON to a file.</summary>
+internal sealed class JsonLinesSink(string path) : IInsightSink, IDisposable
+{
+    private readonly SemaphoreSlim _one = new(1);
+
+    public string Name => "json-lines";
+
+    public async Task<InsightDelivery> DeliverAsync(Insight insight, CancellationToken cancellationToken)
+    {
+        var line = JsonSerializer.Serialize(insight) + "\n";
+        await _one.WaitAsync(cancellationToken);
+        try
+        {
+            // From the second try on, an earlier one may have arrived.
+            if (insight.Attempt > 1 && File.Exists(path) && File.ReadLines(path).Any(old => old.Contains(insight.Id.ToString(), StringComparison.Ordinal)))
+                return InsightDelivery.Delivered;
+            await File.AppendAllTextAsync(path, line, cancellationToken);
+            return InsightDelivery.Delivered;
+        }
+        catch (IOException exception)
+        {
+            return InsightDelivery.Unavailable(exception.GetType().Name);
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    public void Dispose() => _one.Dispose();
+}

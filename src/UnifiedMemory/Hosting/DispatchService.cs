@@ -1,0 +1,25 @@
+using Microsoft.Extensions.Hosting;
+
+namespace UnifiedMemory.Hosting;
+
+/// <summary>Delivers a store's insights while the host runs, and for a while longer when it stops.</summary>
+internal sealed class DispatchService(UnifiedMemoryStore store, InsightOptions options, TimeProvider time) : BackgroundService
+{
+    private readonly CancellationTokenSource _abort = new(Timeout.InfiniteTimeSpan, time);
+
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        _abort.CancelAfter(options.DrainTimeout);
+        using var registration = cancellationToken.Register(_abort.Cancel);
+        await base.StopAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    public override void Dispose()
+    {
+        base.Dispose();
+        _abort.Dispose();
+    }
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
+        options.PollInterval == TimeSpan.Zero ? Task.CompletedTask : store.RunDispatcherAsync(stoppingToken, _abort.Token);
+}

@@ -1,0 +1,20 @@
+namespace UnifiedMemory;
+
+/// <summary>
+/// Finds insights in the texts that are stored, and says what they are about. Part of each store call: it answers from memory, may
+/// be called by many threads at once, and does not throw. If it does, nothing is found, the memory is stored, and a warning is logged.
+/// </summary>
+public interface IInsightDetector
+{
+    /// <summary>
+    /// The insights that the text of a memory holds. Not asked for memories of type <see cref="MemoryType.Insight"/> or with
+    /// <see cref="NewMemory.Insight"/>, which are insights as a whole.
+    /// </summary>
+    /// <param name="memory">The memory that is stored.</param>
+    /// <returns>In their order; no more are taken than <see cref="InsightOptions.MaxPerMemory"/>.</returns>
+    IEnumerable<DetectedInsight> Find(NewMemory memory);
+
+    /// <summary>What a memory is about that the host says is an insight. What the host says itself takes precedence.</summary>
+    /// <param name="memory">The memory that is stored.</param>
+    DetectedInsight Describe(NewMemory memory);
+}

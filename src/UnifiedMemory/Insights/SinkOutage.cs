@@ -1,0 +1,46 @@
+namespace UnifiedMemory.Insights;
+
+/// <summary>
+/// Tells an insight that a sink cannot take from a sink that is away: then others fail too, and none of them is to blame. What fails
+/// in an outage is parked like everything else after too many tries, and comes back with the sink.
+/// </summary>
+internal sealed class SinkOutage(InsightOptions options, TimeProvider time)
+{
+    private readonly Lock _lock = new();
+    private Guid? _failed;
+
+    /// <summary>True in the beginning: the process before this one may have ended in an outage.</summary>
+    private bool _isOutage = true;
+
+    private long _ended = time.GetTimestamp();
+
+    /// <summary>Something failed since the last success.</summary>
+    /// <returns>Whether it was the sink: its circuit is open, or another insight has failed, too.</returns>
+    public bool IncludesFailure(Guid id, bool isOpen)
+    {
+        lock (_lock)
+        {
+            var isOutage = isOpen || (_failed is { } other && other != id);
+            _failed ??= id;
+            _isOutage |= isOutage;
+            return isOutage;
+        }
+    }
+
+    /// <summary>The sink works.</summary>
+    /// <returns>
+    /// Whether what failed in an outage is to be queued again: after one, and now and then, for hosts that ended in the middle of theirs.
+    /// </returns>
+    public bool EndsWithSuccess()
+    {
+        lock (_lock)
+        {
+            _failed = null;
+            if (!_isOutage && time.GetElapsedTime(_ended) < options.MaxRetryDelay)
+                return false;
+            _isOutage = false;
+            _ended = time.GetTimestamp();
+            return true;
+        }
+    }
+}

@@ -1,0 +1,129 @@
+using Microsoft.Extensions.Logging;
+using UnifiedMemory.Monitoring;
+using UnifiedMemory.Postgres;
+
+namespace UnifiedMemory.Insights;
+
+/// <summary>The delivery to one sink: of each namespace that has something due, the first insights in their order.</summary>
+internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOptions options, TimeProvider time, ILogger logger)
+{
+    private const int NamespacesAtOnce = 200;
+
+    private readonly SinkCircuit _circuit = new(sink, options, time, logger);
+
+    private readonly SinkOutage _outage = new(options, time);
+
+    public string Name => sink.Name;
+
+    public WakeUp WakeUp { get; } = new();
+
+    /// <summary>Delivers until nothing is due.</summary>
+    /// <returns>When something is due next, as far as is known.</returns>
+    public async Task<TimeSpan?> DeliverDueAsync(DispatchTally tally, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var (progressed, next) = await PassAsync(tally, cancellationToken).ConfigureAwait(false);
+            if (!progressed)
+                return next;
+        }
+    }
+
+    /// <summary>Takes one run of each namespace, so that a long one does not keep the others waiting.</summary>
+    private async Task<(bool Progressed, TimeSpan? Next)> PassAsync(DispatchTally tally, CancellationToken cancellationToken)
+    {
+        var progressed = false;
+        TimeSpan? next = null;
+        var after = "";
+        while (true)
+        {
+            if (_circuit.OpenFor is var open && open > TimeSpan.Zero)
+                return (false, open);
+            var heads = await outbox.HeadsAsync(sink.Name, after, options.OrderedAttempts, NamespacesAtOnce, cancellationToken).ConfigureAwait(false);
+            var isTrial = !_circuit.IsClosed;
+            var due = heads.Where(head => head.WaitSeconds <= 0).Select(head => head.Namespace).Take(isTrial ? 1 : NamespacesAtOnce).ToList();
+            await Parallel.ForEachAsync(
+                due,
+                new ParallelOptions { MaxDegreeOfParallelism = options.Parallelism, CancellationToken = cancellationToken },
+                async (name, token) =>
+                {
+                    if (await RunAsync(name, isTrial ? 1 : options.BatchSize, tally, token).ConfigureAwait(false))
+                        Volatile.Write(ref progressed, true);
+                }).ConfigureAwait(false);
+            if (heads.Where(head => head.WaitSeconds > 0).Min(head => head.WaitSeconds) is { } wait)
+                next = next is { } known && known.TotalSeconds < wait ? known : TimeSpan.FromSeconds(Math.Min(wait, 86_400));
+            if (heads.Count < NamespacesAtOnce || (isTrial && due.Count > 0))
+                return (progressed, next);
+            after = heads[^1].Namespace;
+        }
+    }
+
+    /// <returns>Whether anything was decided.</returns>
+    private async Task<bool> RunAsync(string name, int limit, DispatchTally tally, CancellationToken cancellationToken)
+    {
+        var lease = new Lease(Guid.NewGuid(), sink.Name, name, options.LeaseDuration);
+        var claimed = time.GetTimestamp();
+        var rows = await outbox.ClaimAsync(lease, options.OrderedAttempts, limit, cancellationToken).ConfigureAwait(false);
+        var decided = 0;
+        try
+        {
+            // No try that may outlast the lease: another host would make it, too.
+            while (decided < rows.Count && time.GetElapsedTime(claimed) + options.DeliveryTimeout < options.LeaseDuration)
+            {
+                var row = rows[decided];
+                var wasOpen = !_circuit.IsClosed;
+                if (await _circuit.TryAsync(row.ToInsight(), cancellationToken).ConfigureAwait(false) is not { } answer)
+                    break;
+                var passes = await RecordAsync(lease, row, answer, wasOpen, tally).ConfigureAwait(false);
+                decided++;
+                if (!passes)
+                    break;
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            await outbox.ReleaseAsync(lease, [rows[decided].Id], tried: true, CancellationToken.None).ConfigureAwait(false);
+            await ReleaseAsync(lease, rows.Skip(decided + 1)).ConfigureAwait(false);
+            throw;
+        }
+
+        await ReleaseAsync(lease, rows.Skip(decided)).ConfigureAwait(false);
+        return decided > 0;
+    }
+
+    /// <summary>Writes down what became of a try, also when the host is stopping.</summary>
+    /// <returns>Whether the next of the namespace may be sent.</returns>
+    private async Task<bool> RecordAsync(Lease lease, QueuedRow row, InsightDelivery answer, bool wasOpen, DispatchTally tally)
+    {
+        if (answer.Outcome == InsightOutcome.Delivered)
+        {
+            await outbox.DeliveredAsync(lease, row.Id, CancellationToken.None).ConfigureAwait(false);
+            tally.Delivered(sink.Name);
+            if (_outage.EndsWithSuccess()
+                && await outbox.ReviveAsync(sink.Name, CancellationToken.None).ConfigureAwait(false) is > 0 and var revived)
+                Log.InsightsRevived(logger, sink.Name, revived);
+            return true;
+        }
+
+        var failures = row.Failures + 1;
+        var isRefused = answer.Outcome == InsightOutcome.Refused;
+        var park = isRefused || failures >= options.MaxAttempts;
+        var inOutage = !isRefused && _outage.IncludesFailure(row.Id, wasOpen || !_circuit.IsClosed);
+        var reason = string.IsNullOrWhiteSpace(answer.Reason) ? answer.Outcome.ToString() : answer.Reason;
+        await outbox.FailedAsync(
+            lease, row.Id, new FailedTry(reason, Backoff.After(failures, options, Random.Shared.NextDouble()), park, inOutage), CancellationToken.None)
+            .ConfigureAwait(false);
+        tally.Failed(sink.Name, park);
+        if (park)
+            Log.InsightParked(logger, row.Id, sink.Name, row.Attempts, reason);
+        else
+            Log.DeliveryFailed(logger, row.Id, sink.Name, row.Attempts, reason);
+        return park || failures >= options.OrderedAttempts;
+    }
+
+    private Task ReleaseAsync(Lease lease, IEnumerable<QueuedRow> rows)
+    {
+        List<Guid> ids = [.. rows.Select(row => row.Id)];
+        return ids.Count == 0 ? Task.CompletedTask : outbox.ReleaseAsync(lease, ids, tried: false, CancellationToken.None);
+    }
+}

@@ -1,0 +1,155 @@
+using Dapper;
+using NpgsqlTypes;
+
+namespace UnifiedMemory.Postgres;
+
+/// <summary>
+/// What is to be delivered to the sinks. <see cref="MemoryTable"/> fills it in the statement that creates an insight; the rest of its
+/// SQL is here. A row goes when it is delivered: the insight itself stays in the store, and what counts the backlog counts few rows.
+/// </summary>
+/// <remarks>
+/// Times are the server's. A claim is one statement, and so a transaction of its own: the first rows of one namespace and sink that are
+/// free, for a lease. Nobody else claims there while a lease runs, which keeps their order.
+/// </remarks>
+internal sealed partial class InsightOutbox(Database database, StoreSchema schema)
+{
+    private const string Columns =
+        """
+        namespace AS "Namespace", memory_id AS "Id", sink AS "Sink", content AS "Content", insight_type AS "Type",
+        confidence AS "Confidence", topics AS "Topics", projects AS "Projects", source_id AS "SourceId", created_at AS "CreatedAt",
+        queued_at AS "QueuedAt", due_at AS "DueAt", attempts AS "Attempts", failures AS "Failures", parked_at AS "ParkedAt",
+        last_error AS "LastError"
+        """;
+
+    private const string NotLeased = "(leased_until IS NULL OR leased_until <= now() OR lease_id = @lease)";
+
+    /// <summary>Waits for its next try, and lets the later ones of its namespace pass meanwhile.</summary>
+    private const string Aside = $"(failures >= @patience AND due_at > now() AND {NotLeased})";
+
+    /// <summary>
+    /// The namespaces after one, in their order, each found by one look into the index however much is queued in those before it.
+    /// PostgreSQL evaluates no more rows of the recursion than the outer LIMIT takes.
+    /// </summary>
+    private readonly string _heads =
+        $"""
+        WITH RECURSIVE found AS (
+            (SELECT namespace FROM {schema.InsightOutbox}
+             WHERE sink = @sink AND parked_at IS NULL AND namespace > @after ORDER BY namespace LIMIT 1)
+            UNION ALL
+            SELECT (SELECT namespace FROM {schema.InsightOutbox}
+                    WHERE sink = @sink AND parked_at IS NULL AND namespace > found.namespace ORDER BY namespace LIMIT 1)
+            FROM found WHERE found.namespace IS NOT NULL)
+        SELECT found.namespace AS "Namespace",
+               (SELECT extract(epoch FROM GREATEST(due_at, leased_until) - now())::float8 FROM {schema.InsightOutbox} AS head
+                WHERE head.sink = @sink AND head.namespace = found.namespace AND parked_at IS NULL AND NOT {Aside}
+                ORDER BY queued_at, memory_id LIMIT 1) AS "WaitSeconds"
+        FROM found WHERE found.namespace IS NOT NULL LIMIT @limit
+        """;
+
+    /// <summary>
+    /// All of the run or nothing: when another host is claiming it or has just been through, its rows are locked or changed, and taking
+    /// what is left would send a later insight before an earlier one. An attempt whose answer got lost finds its own lease.
+    /// </summary>
+    private readonly string _claim =
+        $"""
+        WITH run AS MATERIALIZED (
+            SELECT namespace, memory_id, sink, bool_and(due_at <= now() AND {NotLeased}) OVER (ORDER BY queued_at, memory_id) AS free
+            FROM (SELECT * FROM {schema.InsightOutbox}
+                  WHERE sink = @sink AND namespace = @namespace AND parked_at IS NULL AND NOT {Aside}
+                  ORDER BY queued_at, memory_id LIMIT @limit) AS first),
+        locked AS MATERIALIZED (
+            SELECT queued.memory_id FROM {schema.InsightOutbox} AS queued JOIN run USING (namespace, memory_id, sink)
+            WHERE run.free AND parked_at IS NULL AND due_at <= now() AND {NotLeased}
+            FOR UPDATE OF queued SKIP LOCKED),
+        claimed AS (
+            UPDATE {schema.InsightOutbox} AS queued
+            SET lease_id = @lease, leased_until = now() + @duration, attempts = attempts + 1
+            FROM locked
+            WHERE queued.namespace = @namespace AND queued.memory_id = locked.memory_id AND queued.sink = @sink
+                AND (SELECT count(*) FROM locked) = (SELECT count(*) FROM run WHERE free)
+            RETURNING queued.*)
+        SELECT {Columns} FROM claimed ORDER BY queued_at, memory_id
+        """;
+
+    private readonly string _delivered =
+        $"DELETE FROM {schema.InsightOutbox} WHERE namespace = @namespace AND memory_id = @id AND sink = @sink";
+
+    private readonly string _failed =
+        $"""
+        UPDATE {schema.InsightOutbox}
+        SET failures = failures + 1, last_error = @error, due_at = now() + @delay, lease_id = NULL, leased_until = NULL,
+            parked_at = CASE WHEN @park THEN now() END, in_outage = in_outage OR @in_outage
+        WHERE namespace = @namespace AND memory_id = @id AND sink = @sink AND lease_id = @lease
+        """;
+
+    private readonly string _release =
+        $"""
+        UPDATE {schema.InsightOutbox} SET lease_id = NULL, leased_until = NULL, attempts = attempts - @untried
+        WHERE namespace = @namespace AND memory_id = ANY (@ids) AND sink = @sink AND lease_id = @lease
+        """;
+
+    /// <summary>Half of the failures stay: one that is to blame for them itself does not get all of its tries again and again.</summary>
+    private readonly string _revive =
+        $"""
+        UPDATE {schema.InsightOutbox}
+        SET parked_at = NULL, failures = CASE WHEN parked_at IS NULL THEN failures ELSE failures / 2 END, due_at = now(), in_outage = false
+        WHERE sink = @sink AND in_outage AND {NotLeased}
+        """;
+
+    /// <summary>A page of the namespaces that have something for the sink.</summary>
+    public Task<List<NamespaceHead>> HeadsAsync(
+        string sink, string after, int patience, int limit, CancellationToken cancellationToken) =>
+        database.RunAsync("insight_heads", async (connection, token) => (await connection.QueryAsync<NamespaceHead>(new CommandDefinition(
+            _heads,
+            new SqlParameters()
+                .Add("sink", NpgsqlDbType.Text, sink)
+                .Add("after", NpgsqlDbType.Text, after)
+                .Add("patience", NpgsqlDbType.Integer, patience)
+                .Add("lease", NpgsqlDbType.Uuid, Guid.Empty)
+                .Add("limit", NpgsqlDbType.Integer, limit),
+            cancellationToken: token)).ConfigureAwait(false)).AsList(), cancellationToken);
+
+    /// <summary>Claims the next insights of a namespace, in their order; none when they are not due, or another host's.</summary>
+    public Task<List<QueuedRow>> ClaimAsync(Lease lease, int patience, int limit, CancellationToken cancellationToken) =>
+        database.RunAsync("insight_claim", async (connection, token) => (await connection.QueryAsync<QueuedRow>(new CommandDefinition(
+            _claim,
+            lease.Parameters()
+                .Add("duration", NpgsqlDbType.Interval, lease.Duration)
+                .Add("patience", NpgsqlDbType.Integer, patience)
+                .Add("limit", NpgsqlDbType.Integer, limit),
+            cancellationToken: token)).ConfigureAwait(false)).AsList(), cancellationToken);
+
+    /// <summary>Whoever holds it now: it has arrived.</summary>
+    public Task DeliveredAsync(Lease lease, Guid id, CancellationToken cancellationToken) =>
+        ExecuteAsync(_delivered, () => lease.Parameters().Add("id", NpgsqlDbType.Uuid, id), cancellationToken);
+
+    public Task FailedAsync(Lease lease, Guid id, FailedTry failed, CancellationToken cancellationToken) =>
+        ExecuteAsync(
+            _failed,
+            () => lease.Parameters()
+                .Add("id", NpgsqlDbType.Uuid, id)
+                .Add("error", NpgsqlDbType.Text, failed.Error)
+                .Add("delay", NpgsqlDbType.Interval, failed.Delay)
+                .Add("park", NpgsqlDbType.Boolean, failed.Park)
+                .Add("in_outage", NpgsqlDbType.Boolean, failed.InOutage),
+            cancellationToken);
+
+    /// <summary>The sink is back: what failed and what was parked while it was away is due now, in the old order.</summary>
+    public Task<int> ReviveAsync(string sink, CancellationToken cancellationToken) =>
+        ExecuteAsync(
+            _revive,
+            () => new SqlParameters().Add("sink", NpgsqlDbType.Text, sink).Add("lease", NpgsqlDbType.Uuid, Guid.Empty), cancellationToken);
+
+    /// <summary>Gives back what is claimed and has not been decided.</summary>
+    public Task ReleaseAsync(Lease lease, IReadOnlyList<Guid> ids, bool tried, CancellationToken cancellationToken) =>
+        ExecuteAsync(
+            _release,
+            () => lease.Parameters()
+                .Add("ids", NpgsqlDbType.Array | NpgsqlDbType.Uuid, ids.ToArray())
+                .Add("untried", NpgsqlDbType.Integer, tried ? 0 : 1),
+            cancellationToken);
+
+    private Task<int> ExecuteAsync(string sql, Func<SqlParameters> parameters, CancellationToken cancellationToken) =>
+        database.RunAsync("insight_done", (connection, token) => connection.ExecuteAsync(
+            new CommandDefinition(sql, parameters(), cancellationToken: token)), cancellationToken);
+}

@@ -1,0 +1,161 @@
+namespace UnifiedMemory.Tests.Insights;
+
+/// <summary>What is queued, with what, and when it goes without having been delivered.</summary>
+public sealed class OutboxTests : StoreFixture
+{
+    private UnifiedMemoryStore _store = null!;
+
+    [SetUp]
+    public void CreateStore() => _store = NewStore(sinks: [new RecordingSink("one"), new RecordingSink("two")]);
+
+    [TearDown]
+    public async Task DisposeStore() => await _store.DisposeAsync();
+
+    [Test]
+    public async Task An_insight_is_queued_once_for_each_sink_with_all_that_is_known_of_it()
+    {
+        var created = new DateTimeOffset(2026, 2, 3, 4, 5, 6, TimeSpan.Zero);
+        var stored = await _store.StoreAsync(new NewMemory("short", MemoryType.Insight)
+        {
+            Namespace = "team",
+            CreatedAt = created,
+            Metadata = new() { ["kept"] = 1 },
+            Insight = new InsightDetails { Type = InsightType.Gotcha, Topics = ["b", "a"], Projects = ["memory"], Confidence = 0.9 },
+        });
+
+        var queued = await QueuedAsync();
+
+        Assert.That(queued.Select(one => one.Sink), Is.EqualTo(new[] { "one", "two" }));
+        var insight = queued[0].Insight;
+        Assert.Multiple(() =>
+        {
+            Assert.That(insight.Id, Is.EqualTo(stored.Id));
+            Assert.That(insight.Namespace, Is.EqualTo("team"));
+            Assert.That(insight.Content, Is.EqualTo("short"));
+            Assert.That(insight.Type, Is.EqualTo(InsightType.Gotcha));
+            Assert.That(insight.Confidence, Is.EqualTo(0.9));
+            Assert.That(insight.CreatedAt, Is.EqualTo(created));
+            Assert.That(insight.Topics, Is.EqualTo(new[] { "b", "a" }));
+            Assert.That(insight.Projects, Is.EqualTo(new[] { "memory" }));
+            Assert.That(insight.SourceId, Is.Null);
+            Assert.That(queued[0].State, Is.EqualTo(QueuedInsightState.Pending));
+        });
+        var metadata = (await _store.GetAsync(stored.Id))!.Metadata;
+        Assert.That((int)metadata["kept"]!, Is.EqualTo(1));
+        Assert.That(metadata["insight"]!["type"]!.GetValue<string>(), Is.EqualTo("gotcha"));
+    }
+
+    [Test]
+    public async Task Storing_an_insight_again_queues_nothing()
+    {
+        await _store.StoreAsync(new NewMemory(Texts.Good, MemoryType.Insight));
+        await _store.DiscardQueuedInsightsAsync(new QueuedInsightFilter());
+
+        var again = await _store.StoreAsync(new NewMemory(Texts.Good, MemoryType.Insight));
+        await _store.StoreManyAsync(Enumerable.Repeat(new NewMemory(Texts.Good, MemoryType.Insight), 30));
+        await _store.StoreAsync(new NewMemory(Texts.With(Texts.Good), MemoryType.Rag));
+
+        Assert.That(again.Outcome, Is.EqualTo(StoreOutcome.AlreadyStored));
+        Assert.That(await QueuedAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task Without_a_sink_nothing_is_queued_and_insights_are_found_all_the_same()
+    {
+        await Store.StoreAsync(new NewMemory(Texts.With(Texts.Good), MemoryType.Rag));
+        await Store.StoreAsync(new NewMemory("as such", MemoryType.Insight));
+        await Store.StoreManyAsync(Enumerable.Range(0, 50).Select(i => new NewMemory(Texts.With(Texts.Numbered(i)), MemoryType.Rag)));
+
+        Assert.That(await Store.CountAsync(new MemoryFilter { Types = [MemoryType.Insight] }), Is.EqualTo(52));
+        Assert.That(await QueuedAsync(), Is.Empty);
+        Assert.That(await Store.DispatchPendingAsync(), Is.EqualTo(new InsightDispatch(0, 0, 0)));
+    }
+
+    [TestCase(3, Description = "inserted one by one")]
+    [TestCase(60, Description = "copied")]
+    public async Task A_batch_queues_what_is_in_it_in_its_order(int count)
+    {
+        var stored = await _store.StoreManyAsync(Enumerable.Range(0, count).Select(i => i % 2 == 0
+            ? new NewMemory(Texts.With(Texts.Numbered(i)), MemoryType.Rag)
+            : new NewMemory(Texts.Numbered(i), MemoryType.Insight)));
+
+        var queued = (await QueuedAsync()).Where(one => one.Sink == "two").Select(one => one.Insight).ToList();
+
+        Assert.That(stored.Select(one => one.Outcome), Is.All.EqualTo(StoreOutcome.Created));
+        Assert.That(stored, Has.Count.EqualTo(count), "a result for each memory that was given");
+        Assert.That(queued.Select(insight => insight.Content), Is.EqualTo(Enumerable.Range(0, count).Select(Texts.Numbered)));
+        Assert.That(queued.Select(insight => insight.SourceId), Is.EqualTo(Enumerable.Range(0, count).Select(i => i % 2 == 0 ? stored[i].Id : (Guid?)null)));
+    }
+
+    [Test]
+    public async Task A_batch_that_finds_some_of_it_stored_queues_only_the_rest()
+    {
+        await _store.StoreManyAsync(Enumerable.Range(0, 30).Select(i => new NewMemory(Texts.Numbered(i), MemoryType.Insight)));
+        await _store.DiscardQueuedInsightsAsync(new QueuedInsightFilter());
+
+        await _store.StoreManyAsync(Enumerable.Range(20, 30).Select(i => new NewMemory(Texts.With(Texts.Numbered(i)), MemoryType.Rag)));
+
+        var queued = (await QueuedAsync()).Where(one => one.Sink == "one").Select(one => one.Insight.Content);
+        Assert.That(queued, Is.EqualTo(Enumerable.Range(30, 20).Select(Texts.Numbered)));
+    }
+
+    [Test]
+    public async Task Deleting_withdraws_and_expiring_does_not()
+    {
+        var one = await _store.StoreAsync(new NewMemory("deleted alone", MemoryType.Insight));
+        await _store.StoreAsync(new NewMemory("deleted by a filter", MemoryType.Insight) { AgentId = "a" });
+        await _store.StoreAsync(new NewMemory("expires", MemoryType.Insight) { ExpiresAt = DateTimeOffset.UtcNow.AddMinutes(-1) });
+
+        await _store.DeleteAsync(one.Id);
+        await _store.DeleteManyAsync(new MemoryFilter { AgentId = "a" });
+        var purged = await _store.PurgeExpiredAsync();
+
+        Assert.That(purged, Is.EqualTo(1));
+        Assert.That((await QueuedAsync()).Select(queued => queued.Insight.Content), Is.EqualTo(new[] { "expires", "expires" }));
+    }
+
+    [Test]
+    public async Task Deleting_a_memory_keeps_the_insights_found_in_it()
+    {
+        var source = await _store.StoreAsync(new NewMemory(Texts.With(Texts.Good), MemoryType.Rag));
+        await _store.DeleteAsync(source.Id);
+
+        Assert.That(await _store.CountAsync(new MemoryFilter { Types = [MemoryType.Insight] }), Is.EqualTo(1));
+        Assert.That(await QueuedAsync(), Has.Count.EqualTo(2));
+    }
+
+    [Test]
+    public async Task New_content_brings_its_insights_and_an_insight_goes_out_as_it_is_now()
+    {
+        var source = await _store.StoreAsync(new NewMemory("nothing yet", MemoryType.Rag) { Namespace = "team", SessionId = "s" });
+        var insight = await _store.StoreAsync(new NewMemory("old text", MemoryType.Insight) { Namespace = "team" });
+
+        await _store.UpdateAsync(source.Id, new MemoryUpdate { Content = Texts.With(Texts.Good) });
+        await _store.UpdateAsync(insight.Id, new MemoryUpdate { Content = "new text" });
+        await _store.UpdateAsync(source.Id, new MemoryUpdate { Content = Texts.With(Texts.Good) + " And more." });
+
+        var queued = (await QueuedAsync()).Where(one => one.Sink == "one").Select(one => one.Insight).ToList();
+        Assert.That(queued.Select(one => one.Content), Is.EquivalentTo(new[] { Texts.Good, "new text" }));
+        Assert.That(queued.Single(one => one.Content == Texts.Good).SourceId, Is.EqualTo(source.Id));
+    }
+
+    [Test]
+    public async Task A_store_call_needs_no_more_round_trips_for_an_insight()
+    {
+        var name = "trips " + Prefix;
+        await using var store = NewStore(options => options.ApplicationName = name, sinks: [new RecordingSink()]);
+        await store.StoreAsync(new NewMemory("warm", MemoryType.Rag));
+        using var sent = new SentStatements(name);
+        await store.StoreAsync(new NewMemory("plain", MemoryType.Rag));
+        var plain = sent.Take().Count;
+
+        await store.StoreAsync(new NewMemory("an insight", MemoryType.Insight));
+        var insight = sent.Take().Count;
+        await store.StoreAsync(new NewMemory(Texts.With(Texts.Good), MemoryType.Rag));
+        var found = sent.Take().Count;
+
+        Assert.That(new[] { plain, insight, found }, Is.EqualTo(new[] { 2, 2, 2 }), "look, and write");
+    }
+
+    private Task<List<QueuedInsight>> QueuedAsync() => ToListAsync(_store.ListQueuedInsightsAsync(new QueuedInsightFilter()));
+}
