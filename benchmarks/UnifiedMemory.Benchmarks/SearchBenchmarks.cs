@@ -23,7 +23,7 @@ public class SearchBenchmarks
     [GlobalSetup]
     public async Task SetUp()
     {
-        _set = new SearchSet(SearchedTable.SchemaOf(Rows), count: 60);
+        _set = new SearchSet(SearchedTable.SchemaOf(Rows), Rows, count: 60);
         _sides = await ComparedSides.OpenAsync(Rows, _set);
         await _sides.Raw.ChoosePlanAsync(Case, _set);
     }

@@ -21,7 +21,7 @@ internal static class ScalePart
 
     public static async Task RunAsync(LoadOptions options, Report report)
     {
-        var set = new SearchSet(Schema, Queries);
+        var set = new SearchSet(Schema, options.ScaleRows, Queries);
         var load = await IsThereAsync(options.ScaleRows) ? null : await LoadAsync(options.ScaleRows);
         await using var library = await OpenAsync(set.Provider());
         await library.BuildIndexesAsync();

@@ -18,7 +18,7 @@ internal static class SizesPart
         var lines = new List<(double, double)>[3];
         foreach (var size in sizes)
         {
-            var set = new SearchSet(SearchedTable.SchemaOf(size), options.Queries);
+            var set = new SearchSet(SearchedTable.SchemaOf(size), size, options.Queries);
             await using var sides = await ComparedSides.OpenAsync(size, set);
             await sides.Raw.ChoosePlanAsync(SearchCase.NoFilter, set);
             var times = await Interleaved.CallsAsync(

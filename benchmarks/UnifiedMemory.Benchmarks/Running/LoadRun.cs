@@ -14,7 +14,7 @@ internal static class LoadRun
     {
         var started = Stopwatch.GetTimestamp();
         var report = new Report(options.Output);
-        var set = new SearchSet(SearchedTable.SchemaOf(options.Rows), options.Queries);
+        var set = new SearchSet(SearchedTable.SchemaOf(options.Rows), options.Rows, options.Queries);
         report.Line(string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:yyyy-MM-dd}; {options.Rows:N0} memories of {ClusteredVectors.Dimensions} dimensions"));
         report.Line($"{Environment.ProcessorCount} cores{Processor()}, {RuntimeInformation.OSDescription}; load {Load()} before the run");
         foreach (var part in options.Parts)

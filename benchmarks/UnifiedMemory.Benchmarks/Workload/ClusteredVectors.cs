@@ -1,25 +1,28 @@
 namespace UnifiedMemory.Benchmarks.Workload;
 
 /// <summary>
-/// Unit vectors around 200 centres, as embeddings of texts about 200 subjects are. Uniform noise would make every row about as
-/// far away as any other, and an index over it behaves like none in practice. The same seed gives the same vectors.
+/// Unit vectors around 200 centres, as embeddings of texts about 200 subjects are; above 100,000 memories one for each 500, as a larger
+/// collection has more subjects. Uniform noise would make every row about as far away as any other, and an index over it behaves like none
+/// in practice; thousands around one centre are just that. The same seed gives the same vectors.
 /// </summary>
-internal sealed class ClusteredVectors(int seed)
+internal sealed class ClusteredVectors(int seed, int memories)
 {
     public const int Dimensions = 768;
 
-    private const int Clusters = 200;
+    private const int FewestClusters = 200;
+    private const int MemoriesOfCluster = 500;
     private const double Spread = 0.7;
 
     /// <summary>The same for every seed: queries and memories share their subjects.</summary>
-    private static readonly float[][] Centres = [.. Enumerable.Range(0, Clusters).Select(cluster => Unit(new Random(7_000 + cluster)))];
+    private readonly float[][] _centres =
+        [.. Enumerable.Range(0, Math.Max(FewestClusters, memories / MemoriesOfCluster)).Select(cluster => Unit(new Random(7_000 + cluster)))];
 
     private readonly Random _random = new(seed);
 
     public float[] Next()
     {
         var vector = Unit(_random);
-        var centre = Centres[_random.Next(Clusters)];
+        var centre = _centres[_random.Next(_centres.Length)];
         for (var i = 0; i < Dimensions; i++)
             vector[i] = (float)(centre[i] + Spread * vector[i]);
         return Normalize(vector);

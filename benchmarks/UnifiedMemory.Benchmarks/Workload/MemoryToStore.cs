@@ -22,7 +22,7 @@ internal sealed record MemoryToStore(
     /// <summary>So many of <see cref="MemorySet"/>, with vectors of this seed.</summary>
     public static IEnumerable<MemoryToStore> Create(string label, int count, int seed)
     {
-        var vectors = new ClusteredVectors(seed);
+        var vectors = new ClusteredVectors(seed, count);
         return MemorySet.Create(label, 0, count).Select(memory => From(memory, vectors.Next()));
     }
 

@@ -7,12 +7,12 @@ namespace UnifiedMemory.Benchmarks.Workload;
 internal sealed record SearchText(string Text, float[] Vector);
 
 /// <summary>The queries of a table, and their true answers by comparing every vector, each computed once.</summary>
-internal sealed class SearchSet(string schema, int count)
+internal sealed class SearchSet(string schema, int rows, int count)
 {
     private readonly Dictionary<SearchCase, IReadOnlyList<HashSet<Guid>>> _truth = [];
 
     public IReadOnlyList<SearchText> Queries { get; } =
-        [.. new ClusteredVectors(seed: 2).Next(count).Select((vector, index) => new SearchText($"query {index}", vector))];
+        [.. new ClusteredVectors(seed: 2, rows).Next(count).Select((vector, index) => new SearchText($"query {index}", vector))];
 
     public SearchText this[int index] => Queries[index % Queries.Count];
 
