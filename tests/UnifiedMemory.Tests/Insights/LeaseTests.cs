@@ -17,7 +17,7 @@ public sealed class LeaseTests : StoreFixture
         var lease = NewLease();
 
         var claimed = await outbox.ClaimAsync(lease, patience: 3, limit: 2, CancellationToken.None);
-        var others = await outbox.ClaimAsync(NewLease(), patience: 3, limit: 2, CancellationToken.None);
+        var others = await outbox.ClaimAsync(NewLease(), patience: 3, limit: 5, CancellationToken.None);
         var again = await outbox.ClaimAsync(lease, patience: 3, limit: 2, CancellationToken.None);
 
         Assert.That(claimed.Select(row => row.Content), Is.EqualTo(new[] { Texts.Numbered(0), Texts.Numbered(1) }));
