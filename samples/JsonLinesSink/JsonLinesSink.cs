@@ -1,16 +1,19 @@
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using UnifiedMemory;
 
 /// <summary>Appends each insight as a line of JSON to a file.</summary>
 internal sealed class JsonLinesSink(string path) : IInsightSink, IDisposable
 {
+    private static readonly JsonSerializerOptions Names = new() { Converters = { new JsonStringEnumConverter() } };
+
     private readonly SemaphoreSlim _one = new(1);
 
     public string Name => "json-lines";
 
     public async Task<InsightDelivery> DeliverAsync(Insight insight, CancellationToken cancellationToken)
     {
-        var line = JsonSerializer.Serialize(insight) + "\n";
+        var line = JsonSerializer.Serialize(insight, Names) + "\n";
         await _one.WaitAsync(cancellationToken);
         try
         {

@@ -7,8 +7,9 @@ using UnifiedMemory.Benchmarks.Workload;
 namespace UnifiedMemory.Benchmarks.Parts;
 
 /// <summary>
-/// One new insight at a time: without a sink, and with one that works, refuses every connection, or hangs. The dispatchers are running.
-/// A side that has a sink writes a row more into the outbox, which the ratio to the side with the sink that works leaves out.
+/// One new insight at a time: without a sink, and with one that fails each call, hangs, or works. The dispatchers are running. The sink
+/// that works is compared by itself: what it is delivered goes through the database while the next side is timed, which would be put
+/// down to that one.
 /// </summary>
 internal static class InsightsPart
 {
@@ -22,28 +23,32 @@ internal static class InsightsPart
             provider.Add(memory.Memory.Content, memory.Vector);
         await using var sides = await SinkSides.CreateAsync(provider);
 
-        var next = 0;
-        var times = await Interleaved.CallsAsync(options.Time, [.. sides.Stores.Select((store, side) => (Func<int, Task>)(async _ =>
-        {
-            var number = next++;
-            await store.StoreAsync(memories[number % Texts].Memory with { WorkflowId = $"{side}-{number}" });
-        }))]);
-
         report.Line("### Storing an insight");
         report.Table(
-            ["sink", "p50", "p99", "ratio to none", "its range", "not delivered", "calls"],
-            sides.Names.Select((name, side) => (string[])
+            ["sink", "p50", "p99", "p50 without a sink", "ratio", "its range", "not delivered", "rounds"],
+            [.. await MeasureAsync("dead", "hanging"), .. await MeasureAsync("healthy")]);
+
+        async Task<IEnumerable<string[]>> MeasureAsync(params string[] names)
+        {
+            var next = 0;
+            string[] compared = ["none", .. names];
+            var times = await Interleaved.CallsAsync(options.Time, [.. compared.Select(name => (Func<int, Task>)(async _ =>
+            {
+                var number = next++;
+                await sides[name].StoreAsync(memories[number % Texts].Memory with { WorkflowId = $"{names[0]}-{number}" });
+            }))]);
+            return names.Select((name, index) => (string[])
             [
                 name,
-                Show.Milliseconds(times[side].Median),
-                Show.Milliseconds(times[side].Percentile(0.99)),
-                side == 0
-                    ? "1"
-                    : report.Value($"insights.{name}.ratio", times[side].Median / times[0].Median, name is "dead" or "hanging" ? Target.Below(1.05) : null, "0.000"),
-                side == 0 ? "" : Show.Range(times[side].RangeOfRatioTo(times[0])),
-                Show.Count(sides.Backlog(side)),
-                Show.Count(times[side].Count),
-            ]));
+                Show.Milliseconds(times[index + 1].Median),
+                Show.Milliseconds(times[index + 1].Percentile(0.99)),
+                Show.Milliseconds(times[0].Median),
+                report.Value($"insights.{name}.ratio", times[index + 1].Median / times[0].Median, name == "healthy" ? null : Target.Below(1.05), "0.000"),
+                Show.Range(times[index + 1].RangeOfRatioTo(times[0])),
+                Show.Count(SinkSides.Backlog(name)),
+                Show.Count(times[0].Count),
+            ]);
+        }
     }
 
     private static MemoryToStore AsInsight(MemoryToStore memory) =>

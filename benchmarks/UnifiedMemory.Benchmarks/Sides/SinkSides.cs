@@ -11,15 +11,9 @@ internal sealed class SinkSides : IAsyncDisposable
 
     private readonly IHost _host;
 
-    private SinkSides(IHost host)
-    {
-        _host = host;
-        Stores = [.. Names.Select(name => host.Services.GetRequiredKeyedService<UnifiedMemoryStore>(name))];
-    }
+    private SinkSides(IHost host) => _host = host;
 
-    public IReadOnlyList<string> Names { get; } = ["none", "healthy", "dead", "hanging"];
-
-    public IReadOnlyList<UnifiedMemoryStore> Stores { get; }
+    public UnifiedMemoryStore this[string name] => _host.Services.GetRequiredKeyedService<UnifiedMemoryStore>(name);
 
     public static async Task<SinkSides> CreateAsync(LookupEmbeddingProvider provider)
     {
@@ -40,8 +34,8 @@ internal sealed class SinkSides : IAsyncDisposable
         return new SinkSides(host);
     }
 
-    public double Backlog(int side) =>
-        BenchmarkServer.QueryAsync<long>($"SELECT count(*) FROM {Prefix}{Names[side]}_memories.insight_outbox").GetAwaiter().GetResult();
+    public static long Backlog(string name) =>
+        BenchmarkServer.QueryAsync<long>($"SELECT count(*) FROM {Prefix}{name}_memories.insight_outbox").GetAwaiter().GetResult();
 
     public async ValueTask DisposeAsync()
     {

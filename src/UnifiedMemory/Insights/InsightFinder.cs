@@ -34,10 +34,10 @@ internal sealed class InsightFinder(IInsightDetector detector, UnifiedMemoryOpti
         if (details is null && !hasSinks)
             return checkedOne;
         var facts = FactsOf(Describe(insight), sourceId: null);
-        return details is null
-            ? checkedOne with { Insight = facts }
-            : PreparedMemory.From(
-                received with { Memory = insight with { Metadata = WithDetails(insight.Metadata, facts) } }, options.MaxContentBytes) with { Insight = facts };
+        if (details is null)
+            return checkedOne with { Insight = facts };
+        var detailed = received with { Memory = insight with { Metadata = WithDetails(insight.Metadata, facts) } };
+        return PreparedMemory.From(detailed, options.MaxContentBytes) with { Insight = facts };
     }
 
     /// <summary>The insights in a memory, those of enough confidence, each once.</summary>
@@ -123,8 +123,8 @@ internal sealed class InsightFinder(IInsightDetector detector, UnifiedMemoryOpti
             CreatedAt = source.CreatedAt,
             ExpiresAt = source.ExpiresAt,
         };
-        return PreparedMemory.From(
-            received with { Memory = memory, Id = MemoryIds.Within(place, number) }, options.MaxContentBytes) with { Insight = facts };
+        var derived = received with { Memory = memory, Id = MemoryIds.Within(place, number) };
+        return PreparedMemory.From(derived, options.MaxContentBytes) with { Insight = facts };
     }
 
     private static InsightFacts FactsOf(DetectedInsight insight, Guid? sourceId)

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using Npgsql;
 using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory.Tests.Insights;
@@ -16,7 +17,7 @@ public sealed class LeaseTests : StoreFixture
         var lease = NewLease();
 
         var claimed = await outbox.ClaimAsync(lease, patience: 3, limit: 2, CancellationToken.None);
-        var others = await outbox.ClaimAsync(NewLease(), patience: 3, limit: 2, CancellationToken.None);
+        var others = await outbox.ClaimAsync(NewLease(), patience: 3, limit: 5, CancellationToken.None);
         var again = await outbox.ClaimAsync(lease, patience: 3, limit: 2, CancellationToken.None);
 
         Assert.That(claimed.Select(row => row.Content), Is.EqualTo(new[] { Texts.Numbered(0), Texts.Numbered(1) }));
@@ -48,6 +49,25 @@ public sealed class LeaseTests : StoreFixture
                 await outbox.ReleaseAsync(leases[Array.IndexOf(claims, got[0])], [.. got[0].Select(row => row.Id)], tried: false, CancellationToken.None);
             }
         }
+    }
+
+    [Test]
+    public async Task A_host_that_finds_the_first_one_locked_takes_none_of_the_later_ones()
+    {
+        await StoreAsync(5);
+        await using var database = new Database(NewOptions(), NullLoggerFactory.Instance, TimeProvider.System);
+        var outbox = new InsightOutbox(database, new StoreSchema(Prefix));
+        await using var other = new NpgsqlConnection(TestServer.ConnectionString);
+        await other.OpenAsync();
+        await using (var transaction = await other.BeginTransactionAsync())
+        {
+            await using var command = new NpgsqlCommand($"SELECT FROM {Outbox} WHERE content = '{Texts.Numbered(0)}' FOR UPDATE", other, transaction);
+            await command.ExecuteNonQueryAsync();
+
+            Assert.That(await outbox.ClaimAsync(NewLease(), patience: 3, limit: 5, CancellationToken.None), Is.Empty);
+        }
+
+        Assert.That(await outbox.ClaimAsync(NewLease(), patience: 3, limit: 5, CancellationToken.None), Has.Count.EqualTo(5));
     }
 
     [Test]
