@@ -15,7 +15,7 @@ public sealed class LeastPrivilegeTests : StoreFixture
             $"""
             CREATE ROLE {_role} LOGIN PASSWORD 'app-password';
             GRANT USAGE ON SCHEMA {Prefix}memories TO {_role};
-            GRANT SELECT, INSERT, UPDATE, DELETE ON {Table} TO {_role};
+            GRANT SELECT, INSERT, UPDATE, DELETE ON {Table}, {Prefix}memories.patterns, {Prefix}memories.project_dependencies TO {_role};
             GRANT SELECT ON {Prefix}memories.schema_versions, {Prefix}memories.embedding_space, {Prefix}memories.vector_indexes TO {_role};
             """);
     }
@@ -39,6 +39,10 @@ public sealed class LeastPrivilegeTests : StoreFixture
         Assert.That(await store.PurgeExpiredAsync(), Is.EqualTo(1));
         Assert.That(await ToListAsync(store.ListAsync(new MemoryFilter())), Has.Count.EqualTo(2));
         Assert.That((await store.GetStatisticsAsync()).Count, Is.EqualTo(2));
+        for (var count = 0; count < 2; count++)
+            await store.StorePatternAsync(new ProjectPattern("retry", "shop", [], [], 0.5) { ApplicationCount = count });
+        await store.AddDependencyAsync(new ProjectDependency("shop", "billing", ProjectDependencyType.Uses));
+        await store.RemoveDependencyAsync(new ProjectDependency("shop", "billing", ProjectDependencyType.Uses));
         Assert.That((await store.GetMigrationStatusAsync()).Pending, Is.Empty);
         Assert.That(await store.DeleteManyAsync(new MemoryFilter()), Is.EqualTo(2));
         Assert.That(

@@ -4,7 +4,7 @@ namespace UnifiedMemory.Tests.Migrations;
 
 public sealed class MigrationTests : StoreFixture
 {
-    private static readonly long[] AllVersions = [1, 2, 3];
+    private static readonly long[] AllVersions = [1, 2, 3, 5];
 
     [Test]
     public async Task Every_step_goes_down_and_up_again()
@@ -31,7 +31,7 @@ public sealed class MigrationTests : StoreFixture
             $"SELECT string_agg(tablename, ' ') FROM pg_tables WHERE schemaname = '{Prefix}memories'");
 
         Assert.That(tables, Is.EqualTo("schema_versions"));
-        Assert.That(async () => await Store.MigrateDownAsync(99), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contain("0 (nothing) to 3"));
+        Assert.That(async () => await Store.MigrateDownAsync(99), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contain("0 (nothing) to 5"));
     }
 
     [Test]

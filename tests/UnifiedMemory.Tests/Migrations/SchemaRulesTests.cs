@@ -138,6 +138,11 @@ public sealed partial class SchemaRulesTests : StoreFixture
         await store.CountAsync(new MemoryFilter());
         await ToListAsync(store.ListAsync(new MemoryFilter()));
         await store.GetStatisticsAsync();
+        await store.StorePatternAsync(new ProjectPattern("retry", "shop", [], [], 0.5));
+        await ToListAsync(store.ListPatternsAsync(new PatternFilter()));
+        await store.AddDependencyAsync(new ProjectDependency("shop", "billing", ProjectDependencyType.Uses));
+        await ToListAsync(store.ListDependenciesAsync(new DependencyFilter()));
+        await store.RemoveDependencyAsync(new ProjectDependency("shop", "billing", ProjectDependencyType.Uses));
         await store.DeleteAsync(stored.Id);
         await store.DeleteManyAsync(new MemoryFilter());
         await store.PurgeExpiredAsync();
