@@ -37,6 +37,9 @@ public sealed class SessionBuddyOptions
     /// </summary>
     public TimeSpan ExportInterval { get; set; } = TimeSpan.FromMinutes(15);
 
+    /// <summary>The endpoint as it may show in logs and reasons: a query may hold a secret.</summary>
+    internal string Address => Endpoint.GetLeftPart(UriPartial.Path);
+
     internal IEnumerable<string> Validate()
     {
         if (Endpoint is not { IsAbsoluteUri: true, Scheme: "http" or "https" })

@@ -52,14 +52,14 @@ public sealed class SessionBuddySink : IInsightSink, IAsyncDisposable, IDisposab
         if (!server.IsDown)
         {
             if (Interlocked.Exchange(ref _usesFile, 0) == 1)
-                Log.UsingServer(_logger, _options.Endpoint);
+                Log.UsingServer(_logger, _options.Address);
             return server.Delivery;
         }
 
         if (_options.FileUse == SessionBuddyFileUse.Never)
             return server.Delivery;
         if (Interlocked.Exchange(ref _usesFile, 1) == 0)
-            Log.UsingFile(_logger, _options.Endpoint, _file.Path);
+            Log.UsingFile(_logger, _options.Address, _file.Path);
         var file = await DeliverToFileAsync(insight, cancellationToken).ConfigureAwait(false);
         return file.Outcome == InsightOutcome.Delivered ? file : file with { Reason = $"{server.Delivery.Reason} {file.Reason}" };
     }

@@ -6,16 +6,16 @@ namespace UnifiedMemory.SessionBuddy.Monitoring;
 internal static partial class Log
 {
     [LoggerMessage(301, LogLevel.Information, "Session with Session-Buddy {Version} at {Endpoint}; its store_reflection takes a project: {TakesProject}")]
-    public static partial void SessionStarted(ILogger logger, Uri endpoint, string? version, bool takesProject);
+    public static partial void SessionStarted(ILogger logger, string endpoint, string? version, bool takesProject);
 
     [LoggerMessage(302, LogLevel.Warning, "The session with Session-Buddy at {Endpoint} is over ({Reason}); a new one is started")]
-    public static partial void SessionLost(ILogger logger, Uri endpoint, string reason);
+    public static partial void SessionLost(ILogger logger, string endpoint, string reason);
 
     [LoggerMessage(303, LogLevel.Warning, "Nobody answers at {Endpoint}: insights go into the file {Path} until Session-Buddy is back")]
-    public static partial void UsingFile(ILogger logger, Uri endpoint, string path);
+    public static partial void UsingFile(ILogger logger, string endpoint, string path);
 
     [LoggerMessage(304, LogLevel.Information, "Session-Buddy at {Endpoint} is back: insights go there again")]
-    public static partial void UsingServer(ILogger logger, Uri endpoint);
+    public static partial void UsingServer(ILogger logger, string endpoint);
 
     [LoggerMessage(305, LogLevel.Information, "Insight {Id} is too long for one reflection and goes in {Parts} parts")]
     public static partial void Split(ILogger logger, Guid id, int parts);

@@ -32,15 +32,15 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
                 var reason = exception is TimeoutException ? "time-out" : ServerFailure.Describe(exception);
                 if (session is null)
                 {
-                    return new ServerDelivery(InsightDelivery.Unavailable($"No session with Session-Buddy at {options.Endpoint}: {reason}."))
+                    return new ServerDelivery(InsightDelivery.Unavailable($"No session with Session-Buddy at {options.Address}: {reason}."))
                     {
                         IsDown = ServerFailure.IsDown(exception),
                     };
                 }
 
-                await _connection.DropAsync(session, reason).ConfigureAwait(false);
+                _connection.Drop(session, reason);
                 if (renewed || exception is TimeoutException)
-                    return new ServerDelivery(InsightDelivery.Unavailable($"Session-Buddy at {options.Endpoint} did not answer: {reason}."));
+                    return new ServerDelivery(InsightDelivery.Unavailable($"Session-Buddy at {options.Address} did not answer: {reason}."));
 
                 // A server that was started again does not know the session. What was sent may have arrived nevertheless.
                 delivery.Look = true;
@@ -53,7 +53,7 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
     private async Task<InsightDelivery> SendAsync(ServerSession session, PartialDelivery delivery, CancellationToken cancellationToken)
     {
         if (!session.CanStore)
-            return InsightDelivery.Unavailable($"The server at {options.Endpoint} has no tool {ServerSession.StoreTool}.");
+            return InsightDelivery.Unavailable($"The server at {options.Address} has no tool {ServerSession.StoreTool}.");
         for (; delivery.Next < delivery.Parts.Count; delivery.Next++)
         {
             if (delivery.Look && session.CanSearch)
@@ -103,7 +103,7 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
         {
             return await work(either.Token).WaitAsync(either.Token).ConfigureAwait(false);
         }
-        catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException exception) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
             throw new TimeoutException(null, exception);
         }

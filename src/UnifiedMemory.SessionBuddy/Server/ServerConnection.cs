@@ -41,7 +41,7 @@ internal sealed class ServerConnection : IAsyncDisposable
             if (_session is { } started)
                 return started;
             var session = await ServerSession.StartAsync(_http, _options, _time, cancellationToken).ConfigureAwait(false);
-            Log.SessionStarted(_logger, _options.Endpoint, session.Version, session.TakesProject);
+            Log.SessionStarted(_logger, _options.Address, session.Version, session.TakesProject);
             Volatile.Write(ref _session, session);
             return session;
         }
@@ -51,13 +51,16 @@ internal sealed class ServerConnection : IAsyncDisposable
         }
     }
 
-    /// <summary>Whoever sees a session fail drops it; those who see it later do not drop the one that has followed.</summary>
-    public async Task DropAsync(ServerSession session, string reason)
+    /// <summary>
+    /// Whoever sees a session fail drops it; those who see it later do not drop the one that has followed. Nobody waits for the
+    /// goodbye: the server may be the one that hangs.
+    /// </summary>
+    public void Drop(ServerSession session, string reason)
     {
         if (Interlocked.CompareExchange(ref _session, null, session) != session)
             return;
-        Log.SessionLost(_logger, _options.Endpoint, reason);
-        await session.DisposeAsync().ConfigureAwait(false);
+        Log.SessionLost(_logger, _options.Address, reason);
+        _ = session.DisposeAsync().AsTask();
     }
 
     public async ValueTask DisposeAsync()
