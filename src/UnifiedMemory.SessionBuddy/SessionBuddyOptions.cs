@@ -32,7 +32,7 @@ public sealed class SessionBuddyOptions
     public double? QualityScore { get; set; }
 
     /// <summary>
-    /// How often a host writes patterns and dependencies into the file, unless <see cref="FileUse"/> is
+    /// How often a host writes patterns and dependencies into the file, the first time when it starts, unless <see cref="FileUse"/> is
     /// <see cref="SessionBuddyFileUse.Never"/>. Zero means never. Default: 15 minutes.
     /// </summary>
     public TimeSpan ExportInterval { get; set; } = TimeSpan.FromMinutes(15);

@@ -16,8 +16,9 @@ internal sealed class ProjectExport(
         if (options.FileUse == SessionBuddyFileUse.Never || options.ExportInterval == TimeSpan.Zero)
             return;
         using var timer = new PeriodicTimer(options.ExportInterval, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
+        do
             await ExportAsync(stoppingToken).ConfigureAwait(false);
+        while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false));
     }
 
     /// <summary>A file that is in use is what to expect while Session-Buddy runs.</summary>
