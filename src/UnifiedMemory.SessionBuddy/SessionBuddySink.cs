@@ -12,6 +12,8 @@ namespace UnifiedMemory.SessionBuddy;
 /// </summary>
 public sealed class SessionBuddySink : IInsightSink, IAsyncDisposable, IDisposable
 {
+    internal const string SinkName = "session-buddy";
+
     private readonly SessionBuddyOptions _options;
     private readonly ILogger _logger;
     private readonly ReflectionServer _server;
@@ -37,8 +39,6 @@ public sealed class SessionBuddySink : IInsightSink, IAsyncDisposable, IDisposab
 
     /// <summary><c>session-buddy</c>.</summary>
     public string Name => SinkName;
-
-    internal const string SinkName = "session-buddy";
 
     /// <inheritdoc/>
     public async Task<InsightDelivery> DeliverAsync(Insight insight, CancellationToken cancellationToken)

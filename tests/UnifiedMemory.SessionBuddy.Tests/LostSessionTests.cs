@@ -7,9 +7,11 @@ namespace UnifiedMemory.Tests.SessionBuddy;
 /// <summary>Session-Buddy goes away and comes back.</summary>
 public sealed class LostSessionTests : SinkFixture
 {
-    [Test]
-    public async Task A_restarted_server_is_given_a_new_session_within_the_same_try()
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task A_restarted_server_is_given_a_new_session_within_the_same_try(bool likePython)
     {
+        Server.LikePython = likePython;
         await Sink.DeliverAsync(NewInsight(), default);
         await Server.StopAsync();
         await Server.StartAgainAsync();

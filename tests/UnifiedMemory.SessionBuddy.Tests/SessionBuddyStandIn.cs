@@ -28,7 +28,6 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
     private WebApplication? _app;
     private TaskCompletionSource? _hold;
     private int _port;
-    private int _sessions;
     private int _searches;
 
     /// <summary>Where it listens, also while it is stopped.</summary>
@@ -36,9 +35,6 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
 
     /// <summary>Everything that was stored, in order.</summary>
     public IReadOnlyCollection<StoredReflection> Stored => _stored;
-
-    /// <summary>Sessions that were started.</summary>
-    public int Sessions => Volatile.Read(ref _sessions);
 
     /// <summary>Calls of <c>quick_search</c>.</summary>
     public int Searches => Volatile.Read(ref _searches);
@@ -61,9 +57,6 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
     /// <summary>Stores the next reflections and closes the connection without an answer.</summary>
     public int AbortAfterStoring { get; set; }
 
-    /// <summary>Answers this status to every request; 0 for none.</summary>
-    public int HttpStatus { get; set; }
-
     public static async Task<SessionBuddyStandIn> StartAsync(bool takesProject = false, params string[] tools)
     {
         var standIn = new SessionBuddyStandIn { TakesProject = takesProject };
@@ -85,7 +78,8 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
             .WithHttpTransport(options => options.SessionMode = HttpServerSessionMode.Stateful)
             .WithTools(ToolSet().Where(tool => Tools.Contains(tool.ProtocolTool.Name)));
         var app = builder.Build();
-        app.Use(CountAndFailAsync);
+        _sessions.Clear();
+        app.Use(BeforeAsync);
         app.MapMcp("/mcp");
         app.MapGet("/health", () => Results.Json(new { status = "ok", service = "session-buddy", version = "0.0.0-stand-in" }));
         await app.StartAsync();
@@ -119,18 +113,22 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
     {
         yield return TakesProject
             ? McpServerTool.Create(
-                (string content, string[]? tags = null, string? project = null) => StoreAsync(content, tags ?? [], project), Named("store_reflection"))
+                (RequestContext<CallToolRequestParams> request, string content, string[]? tags = null, string? project = null) =>
+                    StoreAsync(request, content, tags ?? [], project), Named("store_reflection"))
             : McpServerTool.Create(
-                (string content, string[]? tags = null) => StoreAsync(content, tags ?? [], null), Named("store_reflection"));
+                (RequestContext<CallToolRequestParams> request, string content, string[]? tags = null) => StoreAsync(request, content, tags ?? [], null), Named("store_reflection"));
         yield return McpServerTool.Create((string query) => SearchAsync(query), Named("quick_search"));
         yield return McpServerTool.Create((string query) => query, Named("something_else"));
 
         static McpServerToolCreateOptions Named(string name) => new() { Name = name };
     }
 
-    private async Task<CallToolResult> StoreAsync(string content, string[] tags, string? project)
+    private async Task<CallToolResult> StoreAsync(
+        RequestContext<CallToolRequestParams> request, string content, string[] tags, string? project)
     {
         await ArriveAsync("store_reflection");
+        if (request.Params!.Arguments!.Keys.Except(TakesProject ? ["content", "tags", "project"] : ["content", "tags"]).Any())
+            return Text("1 validation error for call[store_reflection]: Unexpected keyword argument", isError: true);
         if (OnStore(content) is { } odd)
             return odd;
         if (project is not null && !ProjectPattern().IsMatch(project))
@@ -164,24 +162,6 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
         _arrivals.Writer.TryWrite(tool);
         if (hold is not null)
             await hold.Task;
-    }
-
-    private async Task CountAndFailAsync(HttpContext context, RequestDelegate next)
-    {
-        if (HttpStatus != 0)
-        {
-            context.Response.StatusCode = HttpStatus;
-            await context.Response.WriteAsync("<html>Something is wrong here</html>");
-            return;
-        }
-
-        context.Response.OnStarting(() =>
-        {
-            if (!context.Request.Headers.ContainsKey("Mcp-Session-Id") && context.Response.Headers.ContainsKey("Mcp-Session-Id"))
-                Interlocked.Increment(ref _sessions);
-            return Task.CompletedTask;
-        });
-        await next(context);
     }
 
     public static CallToolResult Text(string text, bool isError = false) => new() { Content = [new TextContentBlock { Text = text }], IsError = isError };

@@ -24,7 +24,6 @@ internal sealed class ServerConnection : IAsyncDisposable
         {
             ConnectTimeout = options.ConnectTimeout,
             UseProxy = !options.Endpoint.IsLoopback,
-            AllowAutoRedirect = false,
         })
         {
             Timeout = Timeout.InfiniteTimeSpan,

@@ -6,8 +6,8 @@ namespace UnifiedMemory.SessionBuddy.Server;
 internal sealed record ToolAnswer(bool IsError, string Text)
 {
     /// <summary>
-    /// What <c>store_reflection</c> made of an insight. Failures come as ordinary text, which may quote the insight: neither
-    /// is it searched behind its first line for a failure, nor does it get into a reason.
+    /// What <c>store_reflection</c> made of an insight. Failures come as ordinary text. Any text may quote the insight, so a
+    /// failure is recognised by its first line only, and no text becomes part of a reason.
     /// </summary>
     public InsightDelivery ToDelivery()
     {
