@@ -12,11 +12,14 @@ public sealed class SessionBuddyOptions
     /// </summary>
     public string CollectionTag { get; set; } = "mahavishnu_insights";
 
-    /// <summary>How long connecting and starting a session may take. Default: 10 seconds.</summary>
-    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(10);
+    /// <summary>How long connecting and starting a session may take. Default: 5 seconds.</summary>
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long one tool may take to answer. Default: 30 seconds.</summary>
-    public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(30);
+    /// <summary>
+    /// How long one tool may take to answer. The store ends a try that takes longer than its own time-out for deliveries, which is 10
+    /// seconds by default: raise both for a slow server. Default: 8 seconds.
+    /// </summary>
+    public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(8);
 
     /// <summary>
     /// Whether Session-Buddy's file is written. Its rows are insights (with a type and a quality score), which Session-Buddy's

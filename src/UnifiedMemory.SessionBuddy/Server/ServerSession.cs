@@ -53,7 +53,14 @@ internal sealed class ServerSession : IAsyncDisposable
             http);
         var client = await McpClient.CreateAsync(
             transport,
-            new McpClientOptions { InitializationTimeout = options.ConnectTimeout },
+            new McpClientOptions
+            {
+                TimeProvider = time,
+                InitializationTimeout = options.ConnectTimeout,
+
+                // A server of an earlier protocol may not answer the question for the newest one; there must be time left for its own.
+                DiscoverProbeTimeout = options.ConnectTimeout / 2,
+            },
             cancellationToken: cancellationToken).ConfigureAwait(false);
         try
         {
