@@ -297,13 +297,19 @@ CONFIG
   <ItemGroup>
     <PackageReference Include="UnifiedMemory" Version="*-*" />
     <PackageReference Include="UnifiedMemory.LocalPostgres" Version="*-*" />
+    <PackageReference Include="UnifiedMemory.SessionBuddy" Version="*-*" />
   </ItemGroup>
 </Project>
 PROJECT
     awk '/^```csharp$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' README.md >"$dir/Program.cs"
+    cat >>"$dir/Program.cs" <<'PROGRAM'
+await using var sink = new UnifiedMemory.SessionBuddy.SessionBuddySink(new() { Endpoint = new("http://127.0.0.1:1/mcp") });
+Console.WriteLine(await sink.DeliverAsync(new Insight(Guid.CreateVersion7(), "default", "Nobody listens there.", InsightType.General, 1, default), default));
+PROGRAM
     cd "$dir"
     NUGET_PACKAGES="$dir/packages" dotnet run --property "RestoreFallbackFolders=$cache" | tee output.txt
     grep -q 'one database is easier to back up than three' output.txt
+    grep -q 'Outcome = Unavailable' output.txt
 }
 
 # count_outcomes PATTERN: the results with such an outcome in all reports. Names hold no raw ">": the reports escape it.

@@ -139,6 +139,38 @@ internal static class SchemaSteps
                 $"DROP TABLE {schema.InsightOutbox}"),
 
             new SchemaStep(
+                5, "patterns and dependencies of projects",
+                $"""
+                CREATE TABLE {schema.Patterns} (
+                    namespace text NOT NULL,
+                    id uuid NOT NULL,
+                    identity_hash bytea NOT NULL CHECK (octet_length(identity_hash) = 32),
+                    pattern_type text NOT NULL,
+                    project_id text,
+                    context jsonb NOT NULL,
+                    solution jsonb NOT NULL,
+                    outcome_score double precision NOT NULL CHECK (outcome_score BETWEEN 0 AND 1),
+                    application_count int NOT NULL DEFAULT 0 CHECK (application_count >= 0),
+                    last_applied timestamptz,
+                    tags text[] NOT NULL DEFAULT ARRAY[]::text[],
+                    created_at timestamptz NOT NULL DEFAULT now(),
+                    PRIMARY KEY (namespace, id),
+                    CONSTRAINT patterns_identity UNIQUE (namespace, identity_hash));
+                CREATE TABLE {schema.ProjectDependencies} (
+                    namespace text NOT NULL,
+                    source text NOT NULL,
+                    target text NOT NULL,
+                    dependency_type text NOT NULL CHECK (dependency_type IN ({DependencyTypeList()})),
+                    id uuid NOT NULL,
+                    description text,
+                    metadata jsonb NOT NULL DEFAULT jsonb_build_object(),
+                    created_at timestamptz NOT NULL DEFAULT now(),
+                    PRIMARY KEY (namespace, source, target, dependency_type));
+                CREATE INDEX project_dependencies_target ON {schema.ProjectDependencies} (namespace, target);
+                """,
+                $"DROP TABLE {schema.ProjectDependencies}; DROP TABLE {schema.Patterns}"),
+
+            new SchemaStep(
                 6, "measured reserve of vector indexes",
                 $"ALTER TABLE {schema.VectorIndexes} ADD COLUMN reserve real",
                 $"ALTER TABLE {schema.VectorIndexes} DROP COLUMN reserve"),
@@ -182,4 +214,6 @@ internal static class SchemaSteps
         text is null ? "NULL" : $"convert_from(decode('{Convert.ToHexStringLower(Encoding.UTF8.GetBytes(text))}', 'hex'), 'UTF8')";
 
     private static string TypeList() => string.Join(", ", MemoryTypeNames.All.Select(name => $"'{name}'"));
+
+    private static string DependencyTypeList() => string.Join(", ", DependencyTypeNames.All.Select(name => $"'{name}'"));
 }

@@ -16,6 +16,10 @@ internal sealed class StoreSchema(string prefix)
 
     public string VectorIndexes => $"{Quoted}.vector_indexes";
 
+    public string Patterns => $"{Quoted}.patterns";
+
+    public string ProjectDependencies => $"{Quoted}.project_dependencies";
+
     /// <summary>The function that makes the words of a text, of a memory's and of a query's alike.</summary>
     public string TextVector => $"{Quoted}.text_vector";
 

@@ -160,7 +160,7 @@ public sealed class LostConnectionTests : FaultFixture
 
         Assert.That(proxy.FaultsFired, Is.EqualTo(1));
         Assert.That(status.Pending, Is.Empty);
-        Assert.That(await ScalarAsync<long>($"SELECT count(*) FROM {Prefix}memories.schema_versions"), Is.EqualTo(4));
+        Assert.That(await ScalarAsync<long>($"SELECT count(*) FROM {Prefix}memories.schema_versions"), Is.EqualTo(6));
         Assert.That(await ScalarAsync<long>("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), Is.Zero);
         Assert.That(await store.SearchAsync(new MemoryQuery("memory 7")), Has.Count.EqualTo(from == 1 ? 10 : 0));
     }

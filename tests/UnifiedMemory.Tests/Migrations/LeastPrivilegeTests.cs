@@ -16,7 +16,8 @@ public sealed class LeastPrivilegeTests : StoreFixture
             $"""
             CREATE ROLE {_role} LOGIN PASSWORD 'app-password';
             GRANT USAGE ON SCHEMA {Prefix}memories TO {_role};
-            GRANT SELECT, INSERT, UPDATE, DELETE ON {Table}, {Prefix}memories.insight_outbox TO {_role};
+            GRANT SELECT, INSERT, UPDATE, DELETE
+                ON {Table}, {Prefix}memories.insight_outbox, {Prefix}memories.patterns, {Prefix}memories.project_dependencies TO {_role};
             GRANT SELECT ON {Prefix}memories.schema_versions, {Prefix}memories.embedding_space, {Prefix}memories.vector_indexes TO {_role};
             """);
     }
@@ -37,6 +38,10 @@ public sealed class LeastPrivilegeTests : StoreFixture
         Assert.That(await store.PurgeExpiredAsync(), Is.EqualTo(1));
         Assert.That(await ToListAsync(store.ListAsync(new MemoryFilter())), Has.Count.EqualTo(2));
         Assert.That((await store.GetStatisticsAsync()).Count, Is.EqualTo(2));
+        for (var count = 0; count < 2; count++)
+            await store.StorePatternAsync(new ProjectPattern("retry", "shop", [], [], 0.5) { ApplicationCount = count });
+        await store.AddDependencyAsync(new ProjectDependency("shop", "billing", ProjectDependencyType.Uses));
+        await store.RemoveDependencyAsync(new ProjectDependency("shop", "billing", ProjectDependencyType.Uses));
         Assert.That((await store.GetMigrationStatusAsync()).Pending, Is.Empty);
         await store.StoreAsync(new NewMemory("angle 30", MemoryType.Insight));
         Assert.That((await store.DispatchPendingAsync()).Delivered, Is.EqualTo(1));

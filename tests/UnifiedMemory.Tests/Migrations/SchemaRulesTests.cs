@@ -147,6 +147,11 @@ public sealed partial class SchemaRulesTests : StoreFixture
         await store.GetInsightBacklogAsync();
         await store.RequeueInsightsAsync(new QueuedInsightFilter());
         await store.DiscardQueuedInsightsAsync(new QueuedInsightFilter());
+        await store.StorePatternAsync(new ProjectPattern("retry", "shop", [], [], 0.5));
+        await ToListAsync(store.ListPatternsAsync(new PatternFilter()));
+        await store.AddDependencyAsync(new ProjectDependency("shop", "billing", ProjectDependencyType.Uses));
+        await ToListAsync(store.ListDependenciesAsync(new DependencyFilter()));
+        await store.RemoveDependencyAsync(new ProjectDependency("shop", "billing", ProjectDependencyType.Uses));
         await store.DeleteAsync(stored.Id);
         await store.DeleteManyAsync(new MemoryFilter());
         await store.PurgeExpiredAsync();

@@ -1,0 +1,77 @@
+using System.Text.Json.Nodes;
+using DuckDB.NET.Data;
+using UnifiedMemory.SessionBuddy.Text;
+
+namespace UnifiedMemory.SessionBuddy.Files;
+
+/// <summary>Writes insights into Session-Buddy's file while it does not run.</summary>
+internal sealed class InsightFile(SessionBuddyOptions options, TimeProvider time)
+{
+    public string Path { get; } = DuckDbFile.Resolve(options.FilePath);
+
+    public async Task<InsightDelivery> DeliverAsync(Insight insight, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await DuckDbFile.RunAsync(Path, readOnly: false, (connection, _) => Write(connection, insight), cancellationToken).ConfigureAwait(false);
+        }
+        catch (FileUnavailableException exception)
+        {
+            return InsightDelivery.Unavailable(exception.Message);
+        }
+        catch (UnknownLayoutException exception)
+        {
+            return InsightDelivery.Refused(exception.Message);
+        }
+        catch (DuckDBException exception)
+        {
+            // Its message may quote a value.
+            return InsightDelivery.Unavailable($"DuckDB could not write into {Path}: {exception.ErrorType} error.");
+        }
+    }
+
+    /// <summary>Looks before it inserts, in one transaction: an earlier try may have been committed, here or through the server.</summary>
+    private InsightDelivery Write(DuckDBConnection connection, Insight insight)
+    {
+        var layout = ReflectionLayout.Of(DuckDbFile.TablesOf(connection), options.CollectionTag);
+        var id = Ulid.From(insight.Id);
+        using var transaction = connection.BeginTransaction();
+        using (var find = DuckDbFile.CommandOf(connection, layout.FindSql, ("id", id), ("memory_id", InsightTags.MemoryId(insight.Id))))
+        {
+            if (Convert.ToInt64(find.ExecuteScalar(), null) > 0)
+                return InsightDelivery.Delivered;
+        }
+
+        using (var insert = DuckDbFile.CommandOf(
+            connection,
+            layout.InsertSql,
+            ("id", id),
+            ("content", InjectionPhrases.Neutralize(insight.Content)),
+            ("tags", InsightTags.Of(insight, options.CollectionTag)),
+            ("created_at", insight.CreatedAt.UtcDateTime),
+            ("now", time.GetUtcNow().UtcDateTime),
+            ("insight_type", InsightTags.NameOf(insight.Type)),
+            ("confidence", (float)insight.Confidence),
+            ("metadata", MetadataOf(insight))))
+        {
+            if (layout.HasProject)
+                insert.Parameters.Add(new DuckDBParameter("project", insight.Projects.Count == 0 ? DBNull.Value : insight.Projects[0]));
+            insert.ExecuteNonQuery();
+        }
+
+        transaction.Commit();
+        return InsightDelivery.Delivered;
+    }
+
+    /// <summary>Without a number in <c>quality_score</c> Session-Buddy's <c>search_insights</c> would not find the row.</summary>
+    private string MetadataOf(Insight insight) => new JsonObject
+    {
+        ["quality_score"] = options.QualityScore ?? insight.Confidence,
+        ["source"] = "UnifiedMemory",
+        ["memory_id"] = insight.Id.ToString(),
+        ["source_id"] = insight.SourceId?.ToString(),
+        ["namespace"] = insight.Namespace,
+        ["topics"] = new JsonArray([.. insight.Topics.Select(topic => (JsonNode)topic)]),
+        ["projects"] = new JsonArray([.. insight.Projects.Select(project => (JsonNode)project)]),
+    }.ToJsonString();
+}

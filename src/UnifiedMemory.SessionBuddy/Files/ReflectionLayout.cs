@@ -1,0 +1,57 @@
+namespace UnifiedMemory.SessionBuddy.Files;
+
+/// <summary>How a file keeps reflections and insights: the table, and the statement that adds an insight.</summary>
+internal sealed record ReflectionLayout(string Table, string InsertSql)
+{
+    private const string CurrentTable = "reflections_v2";
+
+    private static readonly string[] CurrentColumns =
+    [
+        "id", "content", "category", "importance_score", "memory_tier", "tags", "timestamp", "project", "namespace", "created_at", "updated_at",
+        "insight_type", "confidence_score", "metadata",
+    ];
+
+    private static readonly string[] FormerColumns =
+        ["id", "content", "tags", "metadata", "created_at", "updated_at", "insight_type", "confidence_score"];
+
+    // The embedding stays NULL: the column takes 384 numbers of Session-Buddy's own model. The columns that are not named have
+    // defaults.
+    private static readonly ReflectionLayout Current = new(
+        CurrentTable,
+        $"""
+        INSERT INTO {CurrentTable} (id, content, category, importance_score, memory_tier, tags, timestamp, project, namespace,
+            created_at, updated_at, insight_type, confidence_score, metadata)
+        VALUES ($id, $content, 'context', $confidence, 'long_term', $tags, $created_at, $project, 'default',
+            $created_at, $now, $insight_type, $confidence, $metadata)
+        """);
+
+    /// <summary>Until June 2026.</summary>
+    private static ReflectionLayout Former(string table) => new(
+        table,
+        $"""
+        INSERT INTO {DuckDbFile.Quote(table)} (id, content, tags, metadata, created_at, updated_at, insight_type, confidence_score)
+        VALUES ($id, $content, $tags, $metadata, $created_at, $now, $insight_type, $confidence)
+        """);
+
+    public bool HasProject => Table == CurrentTable;
+
+    public string FindSql => $"SELECT count(*) FROM {DuckDbFile.Quote(Table)} WHERE id = $id OR list_contains(tags, $memory_id)";
+
+    /// <summary>
+    /// The layout of a file. A file may hold both tables: an early <c>reflections_v2</c> without insights was made beside the
+    /// former table while that was still the one in use.
+    /// </summary>
+    /// <exception cref="UnknownLayoutException">None is known.</exception>
+    public static ReflectionLayout Of(IReadOnlyDictionary<string, IReadOnlySet<string>> tables, string collection)
+    {
+        if (Has(CurrentTable, CurrentColumns))
+            return Current;
+        var former = new[] { $"{collection}_reflections", "default_reflections" }.FirstOrDefault(table => Has(table, FormerColumns));
+        if (former is not null)
+            return Former(former);
+        throw new UnknownLayoutException(
+            $"The file has neither {CurrentTable} nor {collection}_reflections nor default_reflections with the columns of an insight; nothing is written.");
+
+        bool Has(string table, string[] columns) => tables.TryGetValue(table, out var there) && columns.All(there.Contains);
+    }
+}

@@ -1,0 +1,159 @@
+using System.Runtime.CompilerServices;
+using DuckDB.NET.Data;
+using UnifiedMemory.SessionBuddy.Files;
+using UnifiedMemory.SessionBuddy.Text;
+
+namespace UnifiedMemory.SessionBuddy.Importing;
+
+/// <summary>One import of a file.</summary>
+internal sealed class FileImport(
+    DuckDBConnection connection, UnifiedMemoryStore store, string @namespace, IProgress<SessionBuddyImportTable>? progress)
+{
+    private const string Patterns = "intelligence_cross_project_patterns";
+    private const string Groups = "project_groups";
+    private const string Dependencies = "project_dependencies";
+
+    private readonly IReadOnlyDictionary<string, IReadOnlySet<string>> _tables = DuckDbFile.TablesOf(connection);
+    private readonly List<SessionBuddyImportTable> _done = [];
+    private readonly List<string> _absent = [];
+
+    public async Task<SessionBuddyImport> RunAsync(CancellationToken cancellationToken)
+    {
+        foreach (var table in Find("reflections", "reflections_v2"))
+            await ImportMemoriesAsync(table, row => ImportedMemory.From(row, table, @namespace, isConversation: false), cancellationToken).ConfigureAwait(false);
+        foreach (var table in Find("conversations", "conversations_v2"))
+            await ImportMemoriesAsync(table, row => ImportedMemory.From(row, table, @namespace, isConversation: true), cancellationToken).ConfigureAwait(false);
+        if (Has(Patterns, "pattern_type", "context_snapshot", "solution_snapshot", "outcome_score"))
+            await ImportEachAsync(Patterns, StorePatternAsync, cancellationToken).ConfigureAwait(false);
+        if (Has(Groups, "name", "projects"))
+            await ImportMemoriesAsync(Groups, row => ImportedMemory.FromGroup(row, Groups, @namespace), cancellationToken).ConfigureAwait(false);
+        if (Has(Dependencies, "source_project", "target_project", "dependency_type"))
+            await ImportEachAsync(Dependencies, AddDependencyAsync, cancellationToken).ConfigureAwait(false);
+        return new SessionBuddyImport(_done, _absent);
+    }
+
+    /// <summary>The tables of one kind: the current one, and those of collections from before June 2026.</summary>
+    private List<string> Find(string kind, string current)
+    {
+        var found = _tables.Keys
+            .Where(table => table == current || table == kind || table.EndsWith("_" + kind, StringComparison.Ordinal))
+            .Where(table => _tables[table].Contains("id") && _tables[table].Contains("content"))
+            .Order(StringComparer.Ordinal).ToList();
+        if (found.Count == 0)
+            _absent.Add($"{current} or <collection>_{kind}");
+        return found;
+    }
+
+    private bool Has(string table, params string[] columns)
+    {
+        var has = _tables.TryGetValue(table, out var there) && there.Contains("id") && columns.All(there.Contains);
+        if (!has)
+            _absent.Add(table);
+        return has;
+    }
+
+    private async Task ImportMemoriesAsync(string table, Func<FileRow, NewMemory> convert, CancellationToken cancellationToken)
+    {
+        var tally = new ImportTally(table, progress);
+        var ids = new List<string>();
+        var results = await store.StoreManyAsync(MemoriesAsync(table, convert, tally, ids, cancellationToken), tally, cancellationToken).ConfigureAwait(false);
+        for (var i = 0; i < results.Count; i++)
+        {
+            if (results[i].Rejection is { } reason)
+                tally.AddReason(ids[i], reason);
+        }
+
+        Finish(tally);
+    }
+
+    private async IAsyncEnumerable<NewMemory> MemoriesAsync(
+        string table, Func<FileRow, NewMemory> convert, ImportTally tally, List<string> ids, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        foreach (var row in FileTable.Read(connection, table, _tables[table]))
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            tally.Read();
+            if (await CameFromHereAsync(row, cancellationToken).ConfigureAwait(false))
+            {
+                tally.Count(StoreOutcome.AlreadyStored);
+                continue;
+            }
+
+            NewMemory memory;
+            try
+            {
+                memory = convert(row);
+            }
+            catch (ArgumentException exception)
+            {
+                tally.Reject(row.Id, exception.Message);
+                continue;
+            }
+
+            ids.Add(row.Id);
+            yield return memory;
+        }
+    }
+
+    /// <summary>What the sink delivered has the id of its memory as a tag.</summary>
+    private async Task<bool> CameFromHereAsync(FileRow row, CancellationToken cancellationToken)
+    {
+        var tag = row.List("tags").Find(tag => tag.StartsWith(InsightTags.MemoryIdPrefix, StringComparison.Ordinal));
+        return Guid.TryParse(tag?[InsightTags.MemoryIdPrefix.Length..], out var id)
+            && await store.GetAsync(id, cancellationToken).ConfigureAwait(false) is not null;
+    }
+
+    private async Task ImportEachAsync(string table, Func<FileRow, CancellationToken, Task<StoreOutcome>> add, CancellationToken cancellationToken)
+    {
+        var tally = new ImportTally(table, progress);
+        foreach (var row in FileTable.Read(connection, table, _tables[table]))
+        {
+            tally.Read();
+            try
+            {
+                tally.Count(await add(row, cancellationToken).ConfigureAwait(false));
+            }
+            catch (ArgumentException exception)
+            {
+                tally.Reject(row.Id, exception.Message);
+            }
+        }
+
+        Finish(tally);
+    }
+
+    private async Task<StoreOutcome> StorePatternAsync(FileRow row, CancellationToken cancellationToken)
+    {
+        var pattern = new ProjectPattern(
+            row.Text("pattern_type") ?? "", row.Text("project_id"), row.Object("context_snapshot"), row.Object("solution_snapshot"),
+            row.Number("outcome_score") ?? 0)
+        {
+            Namespace = @namespace,
+            Tags = row.List("tags"),
+            ApplicationCount = (int)Math.Clamp(row.Number("application_count") ?? 0, 0, int.MaxValue),
+            LastApplied = row.Time("last_applied"),
+            CreatedAt = row.Time("created_at"),
+        };
+        return (await store.StorePatternAsync(pattern, cancellationToken).ConfigureAwait(false)).Outcome;
+    }
+
+    private Task<StoreOutcome> AddDependencyAsync(FileRow row, CancellationToken cancellationToken)
+    {
+        var type = DependencyNames.Parse(row.Text("dependency_type") ?? "")
+            ?? throw new ArgumentException("The dependency type is none of uses, extends, references and shares_code.");
+        var dependency = new ProjectDependency(row.Text("source_project") ?? "", row.Text("target_project") ?? "", type)
+        {
+            Namespace = @namespace,
+            Description = row.Text("description"),
+            Metadata = row.Object("metadata"),
+            CreatedAt = row.Time("created_at"),
+        };
+        return store.AddDependencyAsync(dependency, cancellationToken);
+    }
+
+    private void Finish(ImportTally tally)
+    {
+        _done.Add(tally.Result);
+        progress?.Report(tally.Result);
+    }
+}

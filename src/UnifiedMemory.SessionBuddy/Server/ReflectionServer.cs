@@ -1,0 +1,114 @@
+using System.Text.RegularExpressions;
+using Microsoft.Extensions.Logging;
+using UnifiedMemory.SessionBuddy.Monitoring;
+using UnifiedMemory.SessionBuddy.Text;
+
+namespace UnifiedMemory.SessionBuddy.Server;
+
+/// <summary>
+/// Delivers insights to a running Session-Buddy. It never deduplicates, so before anything is sent that may have arrived
+/// already it is asked for the tag.
+/// </summary>
+internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILogger logger, TimeProvider time) : IAsyncDisposable
+{
+    private readonly ServerConnection _connection = new(options, logger, time);
+
+    public async Task<ServerDelivery> DeliverAsync(Insight insight, CancellationToken cancellationToken)
+    {
+        var parts = ReflectionParts.Of(InjectionPhrases.Neutralize(insight.Content));
+        if (parts.Count > 1)
+            Log.Split(logger, insight.Id, parts.Count);
+        var delivery = new PartialDelivery(insight, parts, options.CollectionTag) { Look = insight.Attempt > 1 };
+        for (var renewed = false; ; renewed = true)
+        {
+            ServerSession? session = null;
+            try
+            {
+                session = await WithTimeoutAsync(options.ConnectTimeout, _connection.GetAsync, cancellationToken).ConfigureAwait(false);
+                return new ServerDelivery(await SendAsync(session, delivery, cancellationToken).ConfigureAwait(false));
+            }
+            catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+            {
+                var reason = exception is TimeoutException ? "time-out" : ServerFailure.Describe(exception);
+                if (session is null)
+                {
+                    return new ServerDelivery(InsightDelivery.Unavailable($"No session with Session-Buddy at {options.Address}: {reason}."))
+                    {
+                        IsDown = ServerFailure.IsDown(exception),
+                    };
+                }
+
+                _connection.Drop(session, reason);
+                if (renewed || exception is TimeoutException)
+                    return new ServerDelivery(InsightDelivery.Unavailable($"Session-Buddy at {options.Address} did not answer: {reason}."));
+
+                // A server that was started again does not know the session. What was sent may have arrived nevertheless.
+                delivery.Look = true;
+            }
+        }
+    }
+
+    public ValueTask DisposeAsync() => _connection.DisposeAsync();
+
+    private async Task<InsightDelivery> SendAsync(ServerSession session, PartialDelivery delivery, CancellationToken cancellationToken)
+    {
+        if (!session.CanStore)
+            return InsightDelivery.Unavailable($"The server at {options.Address} has no tool {ServerSession.StoreTool}.");
+        for (; delivery.Next < delivery.Parts.Count; delivery.Next++)
+        {
+            if (delivery.Look && session.CanSearch)
+            {
+                var found = await FindAsync(session, delivery.SearchTag, cancellationToken).ConfigureAwait(false);
+                if (found is null)
+                    return InsightDelivery.Unavailable($"{ServerSession.SearchTool} did not say whether the insight is there.");
+                if (found.Value)
+                    continue;
+            }
+
+            var stored = (await CallAsync(session, ServerSession.StoreTool, ArgumentsOf(session, delivery), cancellationToken).ConfigureAwait(false))
+                .ToDelivery();
+            if (stored.Outcome != InsightOutcome.Delivered)
+                return stored;
+        }
+
+        return InsightDelivery.Delivered;
+    }
+
+    private async Task<bool?> FindAsync(ServerSession session, string tag, CancellationToken cancellationToken)
+    {
+        var arguments = new Dictionary<string, object?> { ["query"] = tag };
+        return (await CallAsync(session, ServerSession.SearchTool, arguments, cancellationToken).ConfigureAwait(false)).ToFound();
+    }
+
+    private static Dictionary<string, object?> ArgumentsOf(ServerSession session, PartialDelivery delivery)
+    {
+        var arguments = new Dictionary<string, object?> { ["content"] = delivery.Parts[delivery.Next], ["tags"] = delivery.Tags };
+
+        // Session-Buddy refuses a reflection whose project has other characters; the tag says it in any case.
+        if (session.TakesProject && delivery.Insight.Projects.FirstOrDefault(name => ProjectName().IsMatch(name)) is { } project)
+            arguments["project"] = project;
+        return arguments;
+    }
+
+    private Task<ToolAnswer> CallAsync(
+        ServerSession session, string tool, Dictionary<string, object?> arguments, CancellationToken cancellationToken) =>
+        WithTimeoutAsync(options.CallTimeout, token => session.CallAsync(tool, arguments, token), cancellationToken);
+
+    /// <exception cref="TimeoutException">It took longer.</exception>
+    private async Task<T> WithTimeoutAsync<T>(TimeSpan timeout, Func<CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    {
+        using var deadline = new CancellationTokenSource(timeout, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, deadline.Token);
+        try
+        {
+            return await work(either.Token).WaitAsync(either.Token).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException exception) when (deadline.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException(null, exception);
+        }
+    }
+
+    [GeneratedRegex(@"\A[a-zA-Z0-9._-]{1,128}\z")]
+    private static partial Regex ProjectName();
+}

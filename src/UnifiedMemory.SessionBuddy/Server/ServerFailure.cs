@@ -1,0 +1,34 @@
+using System.Globalization;
+using ModelContextProtocol;
+
+namespace UnifiedMemory.SessionBuddy.Server;
+
+/// <summary>What an exception says of the server, in words that hold nothing of what was sent.</summary>
+internal static class ServerFailure
+{
+    /// <summary>Whether nobody listens there, so that nothing can have arrived.</summary>
+    public static bool IsDown(Exception exception) => Chain(exception).OfType<HttpRequestException>().Any(
+        failure => failure.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError);
+
+    /// <summary>Types and numbers only: a message may quote an answer, and an answer what was sent.</summary>
+    public static string Describe(Exception exception)
+    {
+        var inner = Chain(exception).ToList();
+        if (inner.OfType<McpProtocolException>().FirstOrDefault() is { } protocol)
+            return string.Create(CultureInfo.InvariantCulture, $"MCP error {(int)protocol.ErrorCode}");
+        if (inner.OfType<HttpRequestException>().FirstOrDefault() is { } http)
+        {
+            return http.StatusCode is { } status
+                ? string.Create(CultureInfo.InvariantCulture, $"HTTP status {(int)status}")
+                : $"HTTP {http.HttpRequestError}";
+        }
+
+        return inner[^1].GetType().Name;
+    }
+
+    private static IEnumerable<Exception> Chain(Exception? exception)
+    {
+        for (; exception is not null; exception = exception.InnerException)
+            yield return exception;
+    }
+}

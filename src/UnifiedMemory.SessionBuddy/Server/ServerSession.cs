@@ -1,0 +1,105 @@
+using System.Text.Json;
+using ModelContextProtocol.Client;
+using ModelContextProtocol.Protocol;
+
+namespace UnifiedMemory.SessionBuddy.Server;
+
+/// <summary>One MCP session, and which of the tools the server has.</summary>
+internal sealed class ServerSession : IAsyncDisposable
+{
+    public const string StoreTool = "store_reflection";
+    public const string SearchTool = "quick_search";
+
+    private static readonly TimeSpan GoodbyeTimeout = TimeSpan.FromSeconds(2);
+
+    private readonly McpClient _client;
+    private readonly TimeProvider _time;
+
+    private ServerSession(McpClient client, IEnumerable<McpClientTool> tools, TimeProvider time)
+    {
+        _client = client;
+        _time = time;
+        foreach (var tool in tools)
+        {
+            CanStore |= tool.Name == StoreTool;
+            CanSearch |= tool.Name == SearchTool;
+            TakesProject |= tool.Name == StoreTool && HasProperty(tool.JsonSchema, "project");
+        }
+    }
+
+    public string? Version => _client.ServerInfo?.Version;
+
+    public bool CanStore { get; }
+
+    public bool CanSearch { get; }
+
+    /// <summary>Whether <c>store_reflection</c> has an argument <c>project</c>.</summary>
+    public bool TakesProject { get; }
+
+    public static async Task<ServerSession> StartAsync(
+        HttpClient http, SessionBuddyOptions options, TimeProvider time, CancellationToken cancellationToken)
+    {
+        // No logger: this client writes whole messages at its lowest level, memory content with them.
+        var transport = new HttpClientTransport(
+            new HttpClientTransportOptions
+            {
+                Endpoint = options.Endpoint,
+                Name = "Session-Buddy",
+                TransportMode = HttpTransportMode.StreamableHttp,
+                ConnectionTimeout = options.ConnectTimeout,
+                EnableStandaloneGetStream = false,
+                MaxReconnectionAttempts = 0,
+            },
+            http);
+        var client = await McpClient.CreateAsync(
+            transport,
+            new McpClientOptions
+            {
+                TimeProvider = time,
+                InitializationTimeout = options.ConnectTimeout,
+
+                // A server of an earlier protocol may not answer the question for the newest one; there must be time left for its own.
+                DiscoverProbeTimeout = options.ConnectTimeout / 2,
+            },
+            cancellationToken: cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var tools = await client.ListToolsAsync(cancellationToken: cancellationToken).ConfigureAwait(false);
+            return new ServerSession(client, tools, time);
+        }
+        catch
+        {
+            await SayGoodbyeAsync(client, time).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    public async Task<ToolAnswer> CallAsync(
+        string tool, IReadOnlyDictionary<string, object?> arguments, CancellationToken cancellationToken)
+    {
+        var result = await _client.CallToolAsync(tool, arguments, cancellationToken: cancellationToken).ConfigureAwait(false);
+        return new ToolAnswer(result.IsError == true, string.Join('\n', result.Content.OfType<TextContentBlock>().Select(block => block.Text)));
+    }
+
+    public ValueTask DisposeAsync() => SayGoodbyeAsync(_client, _time);
+
+    /// <summary>A server that hangs must not hold up who is done with it; one that is gone cannot be told.</summary>
+    private static async ValueTask SayGoodbyeAsync(McpClient client, TimeProvider time)
+    {
+        var goodbye = client.DisposeAsync().AsTask();
+        try
+        {
+            await goodbye.WaitAsync(GoodbyeTimeout, time).ConfigureAwait(false);
+        }
+        catch (Exception)
+        {
+            _ = goodbye.ContinueWith(static late => _ = late.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        }
+    }
+
+    private static bool HasProperty(JsonElement schema, string name) =>
+        schema.ValueKind == JsonValueKind.Object
+        && schema.TryGetProperty("properties", out var properties)
+        && properties.ValueKind == JsonValueKind.Object
+        && properties.TryGetProperty(name, out _);
+}

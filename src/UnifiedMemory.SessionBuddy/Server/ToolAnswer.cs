@@ -1,0 +1,52 @@
+namespace UnifiedMemory.SessionBuddy.Server;
+
+/// <summary>What a tool answered.</summary>
+/// <param name="IsError">Whether the protocol says that it failed.</param>
+/// <param name="Text">All text of the answer, joined by line feeds.</param>
+internal sealed record ToolAnswer(bool IsError, string Text)
+{
+    /// <summary>
+    /// What <c>store_reflection</c> made of an insight. Failures come as ordinary text. Any text may quote the insight, so a
+    /// failure is recognised by its first line only, and no text becomes part of a reason.
+    /// </summary>
+    public InsightDelivery ToDelivery()
+    {
+        var firstLine = Text.AsSpan().TrimStart();
+        if (firstLine.IndexOfAny('\r', '\n') is >= 0 and var end)
+            firstLine = firstLine[..end];
+        var failed = IsError || firstLine.StartsWith('❌') || StartsWithWord(firstLine, "Error");
+        if (!failed && Text.Contains("stored successfully", StringComparison.OrdinalIgnoreCase))
+            return InsightDelivery.Delivered;
+
+        var kind = firstLine.IndexOf(':') is >= 0 and var colon ? firstLine[..colon] : firstLine;
+        if (failed && kind.Contains("validation error", StringComparison.OrdinalIgnoreCase))
+            return InsightDelivery.Refused("store_reflection answered with a validation error.");
+        if (IsError && Text.Contains("memory guard blocked", StringComparison.OrdinalIgnoreCase))
+            return InsightDelivery.Refused("Session-Buddy's memory guard blocked the insight.");
+        if (failed)
+            return InsightDelivery.Unavailable("store_reflection answered with an error.");
+        return InsightDelivery.Unavailable(
+            firstLine.IsEmpty ? "store_reflection answered with nothing." : "store_reflection did not say that the insight is stored.");
+    }
+
+    /// <summary>
+    /// Whether <c>quick_search</c> found something; <c>null</c> when it failed or cannot be understood. The answer repeats the
+    /// query either way.
+    /// </summary>
+    public bool? ToFound()
+    {
+        if (IsError || Text.AsSpan().TrimStart().StartsWith('❌'))
+            return null;
+        if (Text.Contains("no results found", StringComparison.OrdinalIgnoreCase))
+            return false;
+        return Text.Contains("found results", StringComparison.OrdinalIgnoreCase) ? true : null;
+    }
+
+    /// <summary>After what is no letter, such as a symbol in front.</summary>
+    private static bool StartsWithWord(ReadOnlySpan<char> line, string word)
+    {
+        while (line.Length > 0 && !char.IsLetter(line[0]))
+            line = line[1..];
+        return line.StartsWith(word, StringComparison.OrdinalIgnoreCase) && (line.Length == word.Length || !char.IsLetter(line[word.Length]));
+    }
+}

@@ -1,0 +1,123 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using UnifiedMemory.SessionBuddy;
+
+namespace UnifiedMemory.Tests.SessionBuddy;
+
+/// <summary>Patterns and dependencies of the store in Session-Buddy's tables.</summary>
+public sealed class ExportTests : StoreFixture
+{
+    private static readonly ProjectPattern Pattern = new("migration", "shop", new() { ["from"] = 15 }, new() { ["step"] = "dump" }, 0.75)
+    {
+        Tags = ["postgres"],
+        CreatedAt = new DateTimeOffset(2026, 5, 1, 12, 0, 0, TimeSpan.FromHours(2)),
+    };
+
+    [SetUp]
+    public async Task StoreProjectsAsync()
+    {
+        await Store.StorePatternAsync(Pattern);
+        await Store.AddDependencyAsync(new ProjectDependency("shop", "billing", ProjectDependencyType.Uses) { Description = "invoices" });
+        await Store.AddDependencyAsync(new ProjectDependency("shop", "core", ProjectDependencyType.SharesCode) { Namespace = "team" });
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task They_are_there_as_Session_Buddy_keeps_them(bool tablesExist)
+    {
+        using var file = new ReflectionDatabase(tablesExist ? FileLayouts.Current + FileLayouts.Projects : FileLayouts.Current);
+
+        var export = await new SessionBuddyFile(file.Path).ExportProjectsAsync(Store);
+
+        Assert.That(export, Is.EqualTo(new SessionBuddyExport(1, 2, 2)));
+        Assert.That(
+            file.Query(
+                """
+                SELECT pattern_type, project_id, context_snapshot->>'$.from', solution_snapshot->>'$.step', outcome_score, created_at, last_applied, application_count, tags->>'$[0]'
+                FROM intelligence_cross_project_patterns
+                """).Single(),
+            Is.EqualTo(new object?[] { "migration", "shop", "15", "dump", 0.75f, new DateTime(2026, 5, 1, 10, 0, 0), null, 0, "postgres" }));
+        Assert.That(
+            file.Query("SELECT source_project, target_project, dependency_type, description FROM project_dependencies ORDER BY target_project"),
+            Is.EqualTo(new[] { new object?[] { "shop", "billing", "uses", "invoices" }, ["shop", "core", "shares_code", null] }));
+        Assert.That(
+            file.Query("SELECT name, array_to_string(projects, ' ') FROM project_groups ORDER BY name"),
+            Is.EqualTo(new[] { new object?[] { "default", "billing shop" }, ["team", "core shop"] }));
+    }
+
+    [Test]
+    public async Task A_further_export_brings_rows_up_to_date_and_leaves_those_of_Session_Buddy()
+    {
+        using var file = new ReflectionDatabase(
+            FileLayouts.Projects,
+            "INSERT INTO project_dependencies (id, source_project, target_project, dependency_type, description) VALUES ('own', 'shop', 'billing', 'uses', 'its own')");
+        var sessionBuddy = new SessionBuddyFile(file.Path);
+        await sessionBuddy.ExportProjectsAsync(Store);
+        await Store.StorePatternAsync(Pattern with { OutcomeScore = 0.5, ApplicationCount = 2, LastApplied = DateTimeOffset.UnixEpoch });
+        await Store.AddDependencyAsync(new ProjectDependency("billing", "bank", ProjectDependencyType.References));
+
+        await sessionBuddy.ExportProjectsAsync(Store);
+
+        Assert.That(
+            file.Query("SELECT outcome_score, application_count, last_applied FROM intelligence_cross_project_patterns").Single(),
+            Is.EqualTo(new object[] { 0.5f, 2, new DateTime(1970, 1, 1) }));
+        Assert.That(
+            file.Query("SELECT description FROM project_dependencies WHERE target_project = 'billing'").Single().Single(), Is.EqualTo("its own"));
+        Assert.That(file.Single<string>("SELECT array_to_string(projects, ' ') FROM project_groups WHERE name = 'default'"), Is.EqualTo("bank billing shop"));
+        Assert.That(file.Single<long>("SELECT count(*) FROM project_dependencies"), Is.EqualTo(3));
+    }
+
+    [Test]
+    public async Task What_is_exported_and_imported_again_is_the_same()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        await new SessionBuddyFile(file.Path).ExportProjectsAsync(Store);
+
+        var report = await new SessionBuddyFile(file.Path).ImportAsync(Store);
+
+        Assert.That(report.Tables.Single(table => table.Table == "intelligence_cross_project_patterns").AlreadyStored, Is.EqualTo(1));
+        Assert.That(await ToListAsync(Store.ListPatternsAsync(new PatternFilter { Namespace = MemoryFilter.AllNamespaces })), Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_host_exports_where_the_file_is_used_and_waits_while_it_is_in_use()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        var lines = new List<string>();
+        var builder = Host.CreateApplicationBuilder();
+        builder.Services.AddLogging(logging => logging.AddProvider(new ListLogger(lines)).SetMinimumLevel(LogLevel.Debug));
+        builder.Services.AddUnifiedMemory(options => (options.ConnectionString, options.SchemaPrefix) = (TestServer.ConnectionString, Prefix))
+            .UseEmbeddingProvider(_ => Embeddings)
+            .AddSessionBuddy(options =>
+                (options.FileUse, options.FilePath, options.ExportInterval) = (SessionBuddyFileUse.WhenServerIsDown, file.Path, TimeSpan.FromSeconds(1)));
+        using var host = builder.Build();
+        using (await FileHolder.StartAsync(file.Path))
+        {
+            await host.StartAsync();
+            await Eventually.TrueAsync(() => Has("are not exported now"), "the file is found in use");
+        }
+
+        await Eventually.TrueAsync(() => Has("Exported 1 patterns, 2 dependencies and 2 groups"), "the file is written when it is free");
+        await host.StopAsync();
+        Assert.That(file.Single<long>("SELECT count(*) FROM intelligence_cross_project_patterns"), Is.EqualTo(1));
+
+        bool Has(string text)
+        {
+            lock (lines)
+                return lines.Any(line => line.Contains(text, StringComparison.Ordinal));
+        }
+    }
+
+    [Test]
+    public async Task A_table_with_other_columns_is_an_error_and_nothing_is_written()
+    {
+        using var file = new ReflectionDatabase("CREATE TABLE project_dependencies (id TEXT PRIMARY KEY, something TEXT)");
+
+        Assert.That(
+            async () => await new SessionBuddyFile(file.Path).ExportProjectsAsync(Store),
+            Throws.InstanceOf<UnifiedMemoryException>().With.Property(nameof(UnifiedMemoryException.IsTransient)).False);
+        Assert.That(file.Query("SELECT table_name FROM duckdb_tables()").Single().Single(), Is.EqualTo("project_dependencies"));
+        await Task.CompletedTask;
+    }
+}

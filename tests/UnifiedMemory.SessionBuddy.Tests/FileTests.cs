@@ -1,0 +1,166 @@
+using Microsoft.Extensions.Time.Testing;
+using UnifiedMemory.SessionBuddy;
+using UnifiedMemory.SessionBuddy.Text;
+
+namespace UnifiedMemory.Tests.SessionBuddy;
+
+/// <summary>Insights in Session-Buddy's file, looked at with DuckDB and the filters of Session-Buddy's own tools.</summary>
+public sealed class FileTests
+{
+    private static Insight NewInsight(string content = "Never hold a connection while you embed a text.") => new(
+        Guid.CreateVersion7(new DateTimeOffset(2026, 7, 1, 10, 0, 0, TimeSpan.Zero)), "team", content, InsightType.Gotcha, 0.7,
+        new DateTimeOffset(2026, 7, 1, 12, 0, 0, TimeSpan.FromHours(2)))
+    {
+        Topics = ["npgsql"],
+        Projects = ["shop", "billing"],
+        SourceId = Guid.CreateVersion7(),
+    };
+
+    private static SessionBuddySink NewSink(ReflectionDatabase file, Action<SessionBuddyOptions>? configure = null, TimeProvider? time = null)
+    {
+        var options = new SessionBuddyOptions { FileUse = SessionBuddyFileUse.Only, FilePath = file.Path };
+        configure?.Invoke(options);
+        return new SessionBuddySink(options, timeProvider: time);
+    }
+
+    [TestCase("reflections_v2")]
+    [TestCase("default_reflections")]
+    public async Task An_insight_is_found_by_search_insights_and_not_by_search_reflections(string table)
+    {
+        using var file = new ReflectionDatabase(table == "reflections_v2" ? FileLayouts.Current : FileLayouts.Former());
+        await using var sink = NewSink(file);
+        var insight = NewInsight();
+
+        Assert.That(await sink.DeliverAsync(insight, default), Is.EqualTo(InsightDelivery.Delivered));
+
+        Assert.That(file.Query($"SELECT content FROM {table} WHERE insight_type IS NULL"), Is.Empty);
+        var row = file.Query(
+            $"""
+            SELECT id, content, insight_type, confidence_score, json_extract(metadata, '$.quality_score')::DOUBLE FROM {table}
+            WHERE insight_type IS NOT NULL AND TRY_CAST(json_extract(metadata, '$.quality_score') AS DOUBLE) >= 0.5
+                AND list_contains(tags, 'memory_id:{insight.Id}') AND list_contains(tags, 'mahavishnu_insights')
+            """).Single();
+        Assert.That(row, Is.EqualTo(new object[] { Ulid.From(insight.Id), insight.Content, "gotcha", 0.7f, 0.7 }));
+    }
+
+    [Test]
+    public async Task The_row_is_as_the_contract_says()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        var now = new DateTimeOffset(2026, 8, 1, 8, 0, 0, TimeSpan.FromHours(-3));
+        await using var sink = NewSink(file, options => options.QualityScore = 0.95, new FakeTimeProvider(now));
+        var insight = NewInsight();
+
+        await sink.DeliverAsync(insight, default);
+
+        var row = file.Query(
+            """
+            SELECT embedding IS NULL, category, memory_tier, project, namespace, access_count, usage_count, timestamp, created_at, updated_at,
+                json_type(metadata, '$.quality_score'), metadata->>'$.quality_score', metadata->>'$.namespace', metadata->>'$.source_id'
+            FROM reflections_v2
+            """).Single();
+        Assert.That(row, Is.EqualTo(new object[]
+        {
+            true, "context", "long_term", "shop", "default", 0, 0, new DateTime(2026, 7, 1, 10, 0, 0), new DateTime(2026, 7, 1, 10, 0, 0),
+            new DateTime(2026, 8, 1, 11, 0, 0), "DOUBLE", "0.95", "team", insight.SourceId.ToString()!,
+        }));
+    }
+
+    [Test]
+    public async Task The_table_of_the_collection_comes_before_the_one_of_its_own_tools()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Former(), FileLayouts.Former("mahavishnu_insights"), FileLayouts.EarlyCurrent);
+        await using var sink = NewSink(file);
+
+        await sink.DeliverAsync(NewInsight(), default);
+
+        Assert.That(file.Single<long>("SELECT count(*) FROM mahavishnu_insights_reflections"), Is.EqualTo(1));
+        Assert.That(file.Single<long>("SELECT (SELECT count(*) FROM default_reflections) + (SELECT count(*) FROM reflections_v2)"), Is.Zero);
+    }
+
+    [Test]
+    public async Task The_same_insight_is_written_once_whatever_way_it_came_before()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        await using var sink = NewSink(file);
+        var insight = NewInsight();
+        var known = NewInsight();
+        file.Execute($"INSERT INTO reflections_v2 (id, content, category, tags) VALUES ('01J', 'by the server', 'context', ['a', 'memory_id:{known.Id}'])");
+
+        foreach (var one in new[] { insight, insight with { Attempt = 2 }, known with { Attempt = 2 } })
+            Assert.That(await sink.DeliverAsync(one, default), Is.EqualTo(InsightDelivery.Delivered));
+
+        Assert.That(file.Single<long>("SELECT count(*) FROM reflections_v2"), Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task Deliveries_at_once_are_all_written()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        await using var sink = NewSink(file);
+
+        var deliveries = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => sink.DeliverAsync(NewInsight(), default)));
+
+        Assert.That(deliveries.Count(delivery => delivery.Outcome == InsightOutcome.Delivered), Is.EqualTo(20));
+        Assert.That(file.Single<long>("SELECT count(*) FROM reflections_v2"), Is.EqualTo(20));
+    }
+
+    [TestCase("CREATE TABLE something_else (id TEXT)")]
+    [TestCase(FileLayouts.EarlyCurrent)]
+    [TestCase("CREATE TABLE default_reflections (id TEXT, content TEXT, tags TEXT[])")]
+    public async Task A_layout_that_is_not_known_is_refused_and_nothing_is_written(string layout)
+    {
+        using var file = new ReflectionDatabase(layout);
+        var before = file.Query("SELECT table_name, estimated_size, column_count FROM duckdb_tables()");
+        await using var sink = NewSink(file);
+
+        var delivery = await sink.DeliverAsync(NewInsight(), default);
+
+        Assert.That(delivery.Outcome, Is.EqualTo(InsightOutcome.Refused));
+        Assert.That(delivery.Reason, Does.Contain("nothing is written"));
+        Assert.That(file.Query("SELECT table_name, estimated_size, column_count FROM duckdb_tables()"), Is.EqualTo(before));
+    }
+
+    [Test]
+    public async Task A_file_that_is_not_there_is_not_made()
+    {
+        using var file = new ReflectionDatabase();
+        await using var sink = NewSink(file);
+
+        Assert.That((await sink.DeliverAsync(NewInsight(), default)).Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+        Assert.That(File.Exists(file.Path), Is.False);
+
+        await File.WriteAllTextAsync(file.Path, new string('x', 20_000));
+        var delivery = await sink.DeliverAsync(NewInsight(), default);
+        Assert.That(delivery.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+        Assert.That(delivery.Reason, Does.Contain("cannot be opened"));
+    }
+
+    [Test]
+    public async Task A_file_that_another_process_holds_is_written_when_it_is_free()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        await using var sink = NewSink(file);
+        using (await FileHolder.StartAsync(file.Path))
+        {
+            var delivery = await sink.DeliverAsync(NewInsight(), default);
+            Assert.That(delivery.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+            Assert.That(delivery.Reason, Does.Contain("is in use"));
+        }
+
+        Assert.That(await sink.DeliverAsync(NewInsight(), default), Is.EqualTo(InsightDelivery.Delivered));
+        using (await FileHolder.StartAsync(file.Path))
+        {
+            // It could be opened: the sink holds nothing between deliveries.
+        }
+    }
+
+    [Test]
+    public void A_ULID_tells_the_time_of_the_id_and_sorts_as_it_does()
+    {
+        var ids = Enumerable.Range(0, 100).Select(i => Guid.CreateVersion7(DateTimeOffset.UnixEpoch.AddDays(i * 200))).ToList();
+
+        Assert.That(ids.Select(Ulid.From), Is.Ordered.Using((IComparer<string>)StringComparer.Ordinal).And.Unique.And.All.Match("^[0-7][0-9A-HJKMNP-TV-Z]{25}$"));
+        Assert.That(Ulid.From(Guid.Parse("01563e3a-b5d3-d676-4c61-efb99302bd5b")), Is.EqualTo("01ARZ3NDEKTSV4RRFFQ69G5FAV"), "the example of the specification");
+    }
+}

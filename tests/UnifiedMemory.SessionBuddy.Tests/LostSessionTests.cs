@@ -1,0 +1,87 @@
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Time.Testing;
+
+namespace UnifiedMemory.Tests.SessionBuddy;
+
+/// <summary>Session-Buddy goes away and comes back.</summary>
+public sealed class LostSessionTests : SinkFixture
+{
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task A_restarted_server_is_given_a_new_session_within_the_same_try(bool likePython)
+    {
+        Server.LikePython = likePython;
+        await Sink.DeliverAsync(NewInsight(), default);
+        await Server.StopAsync();
+        await Server.StartAgainAsync();
+
+        Assert.That(await Sink.DeliverAsync(NewInsight(), default), Is.EqualTo(InsightDelivery.Delivered));
+        Assert.That((Server.Stored.Count, Server.Sessions), Is.EqualTo((2, 2)));
+    }
+
+    [Test]
+    public async Task Many_deliveries_after_a_restart_share_the_new_session()
+    {
+        await Sink.DeliverAsync(NewInsight(), default);
+        await Server.StopAsync();
+        await Server.StartAgainAsync();
+
+        var deliveries = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => Sink.DeliverAsync(NewInsight(), default)));
+
+        Assert.That(deliveries, Is.All.EqualTo(InsightDelivery.Delivered));
+        Assert.That((Server.Stored.Count, Server.Sessions), Is.EqualTo((21, 2)));
+    }
+
+    [Test]
+    public async Task What_arrived_before_the_connection_was_lost_is_found_and_not_sent_again()
+    {
+        await Sink.DeliverAsync(NewInsight(), default);
+        Server.AbortAfterStoring = 1;
+
+        Assert.That(await Sink.DeliverAsync(NewInsight(), default), Is.EqualTo(InsightDelivery.Delivered));
+        Assert.That((Server.Stored.Count, Server.Searches), Is.EqualTo((2, 1)));
+    }
+
+    [Test]
+    public async Task Nobody_listens_and_later_somebody_does()
+    {
+        await Server.StopAsync();
+        var delivery = await Sink.DeliverAsync(NewInsight(), default);
+        Assert.That(delivery.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+        Assert.That(delivery.Reason, Does.Contain(Server.Endpoint.ToString()));
+
+        await Server.StartAgainAsync();
+        Assert.That(await Sink.DeliverAsync(NewInsight(), default), Is.EqualTo(InsightDelivery.Delivered));
+    }
+
+    [TestCase(500)]
+    [TestCase(200)]
+    public async Task Something_else_that_speaks_HTTP_gets_nothing_and_does_no_harm(int status)
+    {
+        Server.HttpStatus = status;
+
+        var delivery = await Sink.DeliverAsync(NewInsight(), default);
+
+        Assert.That(delivery.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+        Assert.That(delivery.Reason, Does.Not.Contain("html"));
+        Server.HttpStatus = 0;
+        Assert.That(await Sink.DeliverAsync(NewInsight(), default), Is.EqualTo(InsightDelivery.Delivered));
+    }
+
+    [Test]
+    public async Task A_port_that_accepts_and_never_answers_is_given_up_after_the_time_out()
+    {
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        var time = new FakeTimeProvider();
+        await using var sink = NewSink(
+            options => (options.Endpoint, options.ConnectTimeout) = (new Uri($"http://127.0.0.1:{((IPEndPoint)silent.LocalEndpoint).Port}/mcp"), TimeSpan.FromSeconds(5)), time);
+        var hanging = sink.DeliverAsync(NewInsight(), default);
+        using var accepted = await silent.AcceptTcpClientAsync().WaitAsync(TimeSpan.FromSeconds(30));
+
+        time.Advance(TimeSpan.FromSeconds(6));
+
+        Assert.That((await hanging.WaitAsync(TimeSpan.FromSeconds(30))).Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+    }
+}
