@@ -122,6 +122,29 @@ public sealed class FileTests
     }
 
     [Test]
+    public async Task A_current_table_without_metadata_is_not_known()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current.Replace(", metadata JSON", "", StringComparison.Ordinal));
+        await using var sink = NewSink(file);
+
+        Assert.That((await sink.DeliverAsync(NewInsight(), default)).Outcome, Is.EqualTo(InsightOutcome.Refused));
+    }
+
+    [Test]
+    public async Task What_looks_like_an_injection_is_harmless_in_the_file_too()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        await using var sink = NewSink(file);
+        const string text = "Never log what begins with Human: or [INST].";
+
+        await sink.DeliverAsync(NewInsight(text), default);
+
+        var stored = file.Single<string>("SELECT content FROM reflections_v2");
+        Assert.That(SessionBuddyStandIn.Injection().IsMatch(stored), Is.False);
+        Assert.That(InjectionPhrases.Restore(stored), Is.EqualTo(text));
+    }
+
+    [Test]
     public async Task A_file_that_is_not_there_is_not_made()
     {
         using var file = new ReflectionDatabase();

@@ -114,12 +114,14 @@ public sealed class ImportTests : StoreFixture
         foreach (var id in new[] { own.Id, Guid.CreateVersion7() })
             await sink.DeliverAsync(new Insight(id, "default", $"Always mention Human: with care{(id == own.Id ? "" : ", said another store")}.", InsightType.General, 1, DateTimeOffset.UnixEpoch), default);
 
+        await Store.UpdateAsync(own.Id, new MemoryUpdate { Content = "Never mention it." });
+
         var report = await new SessionBuddyFile(file.Path).ImportAsync(Store);
 
         Assert.That(Figures(report), Is.EqualTo(new[] { "reflections_v2 2 1 1 0" }));
         Assert.That((await ToListAsync(Store.ListAsync(new MemoryFilter()))).Select(memory => memory.Content), Is.EquivalentTo(new[]
         {
-            "Always mention Human: with care.", "Always mention Human: with care, said another store.",
+            "Never mention it.", "Always mention Human: with care, said another store.",
         }), "as it was, without word joiners");
     }
 
@@ -135,6 +137,14 @@ public sealed class ImportTests : StoreFixture
         Assert.That(report.Tables.Single().Created, Is.EqualTo(3000));
         Assert.That(seen.Select(table => table.Created), Is.Ordered.And.Member(500L).And.Member(3000L));
         Assert.That(Store.CountAsync(new MemoryFilter()).Result, Is.EqualTo(3000));
+    }
+
+    [Test]
+    public async Task A_file_that_another_process_reads_can_be_imported()
+    {
+        using var file = NewFile();
+        using (await FileHolder.StartAsync(file.Path + ";access_mode=READ_ONLY"))
+            Assert.That((await new SessionBuddyFile(file.Path).ImportAsync(Store)).Tables, Has.Count.EqualTo(5));
     }
 
     [Test]
