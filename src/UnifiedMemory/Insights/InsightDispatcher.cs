@@ -16,11 +16,14 @@ internal sealed class InsightDispatcher(
 
     public bool HasSinks => _queues.Length > 0;
 
-    /// <summary>An insight was stored. Costs the caller nothing.</summary>
+    /// <summary>An insight was stored. Costs the caller nothing, and nobody is woken for a sink that is left alone for now.</summary>
     public void Wake()
     {
         foreach (var queue in _queues)
-            queue.WakeUp.Set();
+        {
+            if (!queue.IsResting)
+                queue.WakeUp.Set();
+        }
     }
 
     /// <summary>Delivers to all sinks what is due now.</summary>

@@ -15,6 +15,9 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
 
     public string Name => sink.Name;
 
+    /// <summary>Whether nothing is delivered for a while; the loop knows until when.</summary>
+    public bool IsResting => _circuit.OpenFor > TimeSpan.Zero;
+
     public WakeUp WakeUp { get; } = new();
 
     /// <summary>Delivers until nothing is due.</summary>

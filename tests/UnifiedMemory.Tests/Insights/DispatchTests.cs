@@ -103,8 +103,8 @@ public sealed class DispatchTests : StoreFixture
         await using var store = NewStore(
             options =>
             {
-                Quick(options);
                 options.Insights.DeliveryTimeout = TimeSpan.FromMilliseconds(100);
+                options.Insights.RetryDelay = TimeSpan.FromMinutes(1);
             },
             sinks: [_sink, healthy]);
         var never = new TaskCompletionSource<InsightDelivery>();
@@ -145,7 +145,8 @@ public sealed class DispatchTests : StoreFixture
         await StoreAsync(3);
         _sink.OnDeliver = (insight, _) => Task.FromResult(
             insight.Content == Texts.Numbered(0) ? InsightDelivery.Refused("no") : InsightDelivery.Unavailable("not now"));
-        await _store.DispatchPendingAsync();
+        await using var patient = NewStore(options => options.Insights.RetryDelay = TimeSpan.FromMinutes(1), sinks: [_sink]);
+        await patient.DispatchPendingAsync();
         await TestServer.ExecuteAsync($"UPDATE {Outbox} SET queued_at = now() - interval '1 hour' WHERE sink = 'recording'");
 
         var backlog = await _store.GetInsightBacklogAsync();
