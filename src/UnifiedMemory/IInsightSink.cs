@@ -6,7 +6,10 @@ namespace UnifiedMemory;
 /// </summary>
 public interface IInsightSink
 {
-    /// <summary>The sink's name, which its deliveries are kept under: 1 to 64 characters, the same at each start.</summary>
+    /// <summary>
+    /// The sink's name, which its deliveries are kept under: 1 to 64 characters, the same at each start. Memories with it as
+    /// <see cref="NewMemory.SourceSystem"/> came from there and are not delivered to it.
+    /// </summary>
     string Name { get; }
 
     /// <summary>Delivers one insight.</summary>

@@ -35,6 +35,11 @@ internal static class ImportedMemory
             Tags = tags,
             SourceSystem = SessionBuddySink.SinkName,
             SessionId = row.Text("session_id") is { Length: > 0 } session ? session : null,
+            Insight = insightType is null ? null : new InsightDetails
+            {
+                Type = Enum.TryParse<InsightType>(insightType.Replace("_", "", StringComparison.Ordinal), ignoreCase: true, out var type) ? type : null,
+                Confidence = row.Number("confidence_score") is >= 0 and <= 1 and var confidence ? confidence : null,
+            },
             Importance = Math.Clamp(row.Number("importance_score") ?? row.Number("confidence_score") ?? 0.5, 0, 1),
             CreatedAt = row.Time("created_at") ?? row.Time("timestamp"),
             Metadata = new JsonObject { ["session_buddy"] = details },

@@ -33,7 +33,10 @@ internal sealed partial class MemoryTable
     private bool IsWrittenAsInsight(Input.PreparedMemory memory) =>
         memory.Insight is { } insight && (sinks.Count > 0 || insight.SourceId is not null);
 
-    private void AddInsight(NpgsqlBatchCommand command, InsightFacts insight)
+    /// <summary>Not the one that it came from: what was imported from a system does not go back there.</summary>
+    private string[] SinksFor(Input.PreparedMemory memory) => [.. sinks.Where(sink => sink != memory.Source.SourceSystem)];
+
+    private void AddInsight(NpgsqlBatchCommand command, Input.PreparedMemory memory, InsightFacts insight)
     {
         command.CommandText = _insertInsight;
         command.Parameters.Add(Typed(NpgsqlDbType.Text, InsightTypeNames.NameOf(insight.Type)));
@@ -41,7 +44,7 @@ internal sealed partial class MemoryTable
         command.Parameters.Add(Typed(NpgsqlDbType.Array | NpgsqlDbType.Text, insight.Topics));
         command.Parameters.Add(Typed(NpgsqlDbType.Array | NpgsqlDbType.Text, insight.Projects));
         command.Parameters.Add(Typed(NpgsqlDbType.Uuid, insight.SourceId));
-        command.Parameters.Add(Typed(NpgsqlDbType.Array | NpgsqlDbType.Text, sinks.ToArray()));
+        command.Parameters.Add(Typed(NpgsqlDbType.Array | NpgsqlDbType.Text, SinksFor(memory)));
     }
 
     private async Task CopyQueuedAsync(
@@ -52,7 +55,7 @@ internal sealed partial class MemoryTable
         {
             foreach (var memory in insights)
             {
-                foreach (var sink in sinks)
+                foreach (var sink in SinksFor(memory))
                     await WriteQueuedAsync(writer, memory, memory.Insight!, sink, token).ConfigureAwait(false);
             }
 

@@ -152,7 +152,7 @@ internal sealed partial class MemoryTable
             },
         };
         if (IsWrittenAsInsight(memory))
-            AddInsight(command, memory.Insight!);
+            AddInsight(command, memory, memory.Insight!);
         return command;
     }
 

@@ -45,6 +45,19 @@ public sealed class OutboxTests : StoreFixture
         Assert.That(metadata["insight"]!["type"]!.GetValue<string>(), Is.EqualTo("gotcha"));
     }
 
+    [TestCase(1)]
+    [TestCase(40, Description = "copied")]
+    public async Task What_came_from_a_system_does_not_go_back_there(int count)
+    {
+        await _store.StoreManyAsync(Enumerable.Range(0, count).SelectMany(i => (NewMemory[])
+        [
+            new NewMemory(Texts.Numbered(i), MemoryType.Insight) { SourceSystem = "one" },
+            new NewMemory(Texts.With(Texts.Numbered(1000 + i)), MemoryType.Rag) { SourceSystem = "one" },
+        ]));
+
+        Assert.That((await QueuedAsync()).Select(one => one.Sink), Is.EqualTo(Enumerable.Repeat("two", 2 * count)));
+    }
+
     [Test]
     public async Task Storing_an_insight_again_queues_nothing()
     {
