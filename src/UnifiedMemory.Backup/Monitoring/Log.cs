@@ -32,6 +32,9 @@ internal static partial class Log
     [LoggerMessage(221, LogLevel.Error, "Archiving the write-ahead log is in trouble, and recovery to a point in time with it: {Problems}")]
     public static partial void ArchivingInTrouble(ILogger logger, string problems);
 
+    [LoggerMessage(222, LogLevel.Error, "Whether the write-ahead log is archived could not be seen")]
+    public static partial void ArchivingUnknown(ILogger logger, Exception exception);
+
     [LoggerMessage(230, LogLevel.Information, "Restored {Id} into {Destination} in {Duration}")]
     public static partial void Restored(ILogger logger, string id, string destination, TimeSpan duration);
 }
