@@ -31,8 +31,7 @@ public abstract class BackupFixture
     {
         Prefix = $"b{Interlocked.Increment(ref _number)}_";
         Root = Directory.CreateTempSubdirectory("unimem-test-").FullName;
-        if (!OperatingSystem.IsWindows())
-            File.SetUnixFileMode(Root, (UnixFileMode)0b111_101_101); // a server of another user works below it
+        SetMode(Root, 0b111_101_101); // a server of another user works below it
         Embeddings = new RecordingEmbeddingProvider();
         Store = UnifiedMemoryStore.Create(StoreOptions(), Embeddings);
         await Store.MigrateAsync();
@@ -69,6 +68,12 @@ public abstract class BackupFixture
         var options = NewOptions();
         configure?.Invoke(options);
         return StoreBackup.Create(StoreOptions(), options);
+    }
+
+    protected static void SetMode(string path, int mode)
+    {
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(path, (UnixFileMode)mode);
     }
 
     protected string[] TargetFiles => Directory.Exists(TargetPath)

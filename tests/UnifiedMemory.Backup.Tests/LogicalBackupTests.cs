@@ -112,8 +112,7 @@ public sealed class LogicalBackupTests : BackupFixture
             Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("pg_dump").And.Message.Contains("none was found").And.Message.Contains("apt-get install postgresql-client-"));
         var old = Path.Combine(Root, "pg_dump");
         File.WriteAllText(old, "#!/bin/sh\necho 'pg_dump (PostgreSQL) 9.6.1'\n");
-        if (!OperatingSystem.IsWindows())
-            File.SetUnixFileMode(old, (UnixFileMode)0b111_101_101);
+        SetMode(old, 0b111_101_101);
         Assert.That(
             () => NewBackup(options => options.BinDirectory = Root).TakeAsync(),
             Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains($"found: 9 ({old})"));

@@ -21,8 +21,7 @@ public sealed class PhysicalBackupTests : BackupFixture
     public async Task StartClusterAsync()
     {
         _archive = Directory.CreateTempSubdirectory("unimem-archive-").FullName;
-        if (!OperatingSystem.IsWindows())
-            File.SetUnixFileMode(_archive, (UnixFileMode)0b111_111_111); // the server's user writes
+        SetMode(_archive, 0b111_111_111); // the server's user writes
         _cluster = await PostgresCluster.StartAsync(new Dictionary<string, string>
         {
             ["archive_mode"] = "on",

@@ -67,6 +67,8 @@ internal sealed class MemoryWriter(MemoryTable table, Embedder embedder)
     /// <exception cref="UnifiedMemoryException">The database or the embedding service failed for the whole batch.</exception>
     public async Task<StoredMemory[]> WriteAsync(IReadOnlyList<PreparedMemory> memories, CancellationToken cancellationToken)
     {
+        if (memories.Count == 0)
+            return [];
         var results = new StoredMemory[memories.Count];
         var found = await table.FindAsync(memories, cancellationToken).ConfigureAwait(false);
         var missing = new List<int>();
@@ -99,6 +101,22 @@ internal sealed class MemoryWriter(MemoryTable table, Embedder embedder)
         // What was embedded is stored; what was not for a reason that is not its own must not pass for rejected.
         if (embeddings.FirstOrDefault(one => one.Error is not (null or EmbeddingRejectedException)).Error is { } outage)
             ExceptionDispatchInfo.Throw(outage);
+        return results;
+    }
+
+    /// <summary>Writes a batch whose vectors are known and checked.</summary>
+    /// <exception cref="UnifiedMemoryException">The database failed for the whole batch.</exception>
+    public async Task<StoredMemory[]> WriteKnownAsync(
+        IReadOnlyList<(PreparedMemory Memory, float[] Vector)> items, CancellationToken cancellationToken)
+    {
+        if (items.Count == 0)
+            return [];
+        var found = await table.FindAsync([.. items.Select(item => item.Memory)], cancellationToken).ConfigureAwait(false);
+        var missing = Enumerable.Range(0, items.Count).Where(i => found[i] is null).ToList();
+        var stored = await InsertIsolatingAsync([.. missing.Select(i => items[i])], cancellationToken).ConfigureAwait(false);
+        var results = Array.ConvertAll(found, id => new StoredMemory(id ?? Guid.Empty, StoreOutcome.AlreadyStored));
+        for (var position = 0; position < missing.Count; position++)
+            results[missing[position]] = stored[position];
         return results;
     }
 
