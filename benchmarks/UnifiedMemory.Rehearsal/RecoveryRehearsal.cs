@@ -44,7 +44,8 @@ internal static class RecoveryRehearsal
 
         var backup = StoreBackup.Create(options, new BackupOptions
         {
-            Target = new DirectoryBackupTarget(Path.Combine(root, "target")), WorkDirectory = Path.Combine(root, "work"),
+            Target = new DirectoryBackupTarget(Path.Combine(root, "target")),
+            WorkDirectory = Path.Combine(root, "work"),
         });
         var passed = true;
         foreach (var kind in new[] { BackupKind.Logical, BackupKind.Physical })

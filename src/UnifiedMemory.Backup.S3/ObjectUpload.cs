@@ -31,8 +31,13 @@ internal sealed class ObjectUpload(IAmazonS3 client, string bucket, string key, 
             () => client.UploadPartAsync(
                 new UploadPartRequest
                 {
-                    BucketName = bucket, Key = key, UploadId = _uploadId, PartNumber = number, PartSize = count,
-                    InputStream = new MemoryStream(buffer, 0, count), MD5Digest = Convert.ToBase64String(hash),
+                    BucketName = bucket,
+                    Key = key,
+                    UploadId = _uploadId,
+                    PartNumber = number,
+                    PartSize = count,
+                    InputStream = new MemoryStream(buffer, 0, count),
+                    MD5Digest = Convert.ToBase64String(hash),
                 }, cancellationToken), cancellationToken).ConfigureAwait(false);
         _parts.Add(new PartETag(number, response.ETag));
         _hashes.Add(hash);
@@ -58,7 +63,10 @@ internal sealed class ObjectUpload(IAmazonS3 client, string bucket, string key, 
             () => client.PutObjectAsync(
                 new PutObjectRequest
                 {
-                    BucketName = bucket, Key = key, InputStream = new MemoryStream(buffer, 0, count), MD5Digest = Convert.ToBase64String(hash),
+                    BucketName = bucket,
+                    Key = key,
+                    InputStream = new MemoryStream(buffer, 0, count),
+                    MD5Digest = Convert.ToBase64String(hash),
                 }, cancellationToken), cancellationToken).ConfigureAwait(false);
         await RequireAsync(Convert.ToHexStringLower(hash), cancellationToken).ConfigureAwait(false);
     }

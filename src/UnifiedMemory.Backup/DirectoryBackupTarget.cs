@@ -35,7 +35,10 @@ public sealed class DirectoryBackupTarget : IBackupTarget
         var options = new FileStreamOptions
         {
             // Nobody else can open it while its writer lives, which is how leftovers are told.
-            Mode = FileMode.Create, Access = FileAccess.Write, Share = FileShare.None, BufferSize = BufferSize,
+            Mode = FileMode.Create,
+            Access = FileAccess.Write,
+            Share = FileShare.None,
+            BufferSize = BufferSize,
             Options = FileOptions.Asynchronous,
         };
         if (!OperatingSystem.IsWindows())

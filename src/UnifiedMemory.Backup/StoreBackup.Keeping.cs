@@ -58,6 +58,18 @@ public sealed partial class StoreBackup
         }
     }
 
+    /// <summary>Verifies for a host, which leaves it to whoever is at the backups already.</summary>
+    /// <returns>Whether it was done here.</returns>
+    internal async Task<bool> TryVerifyAsync(string id, CancellationToken cancellationToken)
+    {
+        var session = await GuardAsync("verify", () => BackupSession.TryOpenAsync(_address, _names.Main, cancellationToken)).ConfigureAwait(false);
+        if (session is null)
+            return false;
+        await using (session.ConfigureAwait(false))
+            await VerifyAsync(id, progress: null, cancellationToken).ConfigureAwait(false);
+        return true;
+    }
+
     /// <summary>When the newest backup of a kind was begun.</summary>
     internal async Task<DateTimeOffset?> LastAsync(BackupKind kind, CancellationToken cancellationToken)
     {

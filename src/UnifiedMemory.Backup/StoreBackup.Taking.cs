@@ -58,19 +58,34 @@ public sealed partial class StoreBackup
         // To the millisecond, as its name is.
         var now = _time.GetUtcNow();
         var id = new BackupId(_names.Main, now.AddTicks(-(now.Ticks % TimeSpan.TicksPerMillisecond)), kind);
+        try
+        {
+            var manifest = await CopyAsync(session, id, progress, cancellationToken).ConfigureAwait(false);
+            await _catalogue.WriteManifestAsync(id, manifest, cancellationToken).ConfigureAwait(false);
+            return manifest;
+        }
+        catch
+        {
+            await DeleteQuietlyAsync(id).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task<BackupManifest> CopyAsync(
+        BackupSession session, BackupId id, IProgress<BackupProgress>? progress, CancellationToken cancellationToken)
+    {
         RecordedContents contents;
         long bytes;
         string sha256;
         string? firstWalFile = null;
-        if (kind == BackupKind.Logical)
+        if (id.Kind == BackupKind.Logical)
             (contents, bytes, sha256) = await new LogicalDump(_options, _names, _programs).RunAsync(session, id, progress, cancellationToken).ConfigureAwait(false);
         else
             (contents, bytes, sha256, firstWalFile) = await new BaseBackup(_options, _names, _programs).RunAsync(session, id, progress, cancellationToken).ConfigureAwait(false);
-
-        var manifest = new BackupManifest
+        return new BackupManifest
         {
             Id = id.ToString(),
-            Kind = kind,
+            Kind = id.Kind,
             SchemaPrefix = _names.Prefix,
             Schemas = contents.Schemas,
             Database = session.Connection.Database,
@@ -91,8 +106,19 @@ public sealed partial class StoreBackup
             Constraints = contents.Constraints,
             Canaries = contents.Canaries,
         };
-        await _catalogue.WriteManifestAsync(id, manifest, cancellationToken).ConfigureAwait(false);
-        return manifest;
+    }
+
+    /// <summary>What cannot be deleted now is no backup either, and goes with the next one. The failure that led here is the one to tell.</summary>
+    private async Task DeleteQuietlyAsync(BackupId id)
+    {
+        try
+        {
+            await _catalogue.DeleteAsync(id, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            Log.NotDeleted(_logger, exception, id.ToString(), _options.Target!.Description);
+        }
     }
 
     private async Task<BackupSession> RequireSessionAsync(CancellationToken cancellationToken) =>

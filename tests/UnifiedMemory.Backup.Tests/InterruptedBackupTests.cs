@@ -37,8 +37,7 @@ public sealed class InterruptedBackupTests : BackupFixture
 
         Assert.That(sessions, Is.EqualTo(suffix == ".dump" ? 1 : 0), "it was under way");
         Assert.That(await ProgramSessionsAsync(), Is.Zero);
-        Assert.That(TargetFiles, Has.None.EndsWith(".partial"));
-        Assert.That(await backup.ListAsync(), Is.Empty);
+        Assert.That(TargetFiles, Is.Empty);
         var next = NewBackup();
         var manifest = await next.TakeAsync();
         Assert.That(TargetFiles, Is.EqualTo(new[] { manifest.FileName, manifest.Id + ".manifest.json" }), "nothing else is left");

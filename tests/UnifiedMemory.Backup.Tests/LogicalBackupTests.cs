@@ -120,6 +120,34 @@ public sealed class LogicalBackupTests : BackupFixture
     }
 
     [Test]
+    public async Task An_empty_store_is_backed_up_too()
+    {
+        await Store.DeleteManyAsync(new MemoryFilter { Namespace = "*" });
+        var backup = NewBackup();
+        var report = await backup.VerifyAsync((await backup.TakeAsync()).Id);
+
+        Assert.That(report.Passed, report.ToString());
+        Assert.That(report.Checks[^1], Is.EqualTo(new VerificationCheck(
+            "searches", CheckOutcome.Skipped, "no search was recorded: the store held no memory without an expiry", report.Checks[^1].Duration)));
+    }
+
+    [Test]
+    public async Task Corruption_that_only_amcheck_sees_is_refused()
+    {
+        // A B-tree that lacks a row, in the copy: a trigger cannot make one, a stand-in for pg_amcheck can say so.
+        var programs = Directory.CreateDirectory(Path.Combine(Root, "bin")).FullName;
+        foreach (var program in new[] { "pg_dump", "pg_restore" })
+            File.CreateSymbolicLink(Path.Combine(programs, program), Path.Combine(BackupServer.Cluster.BinDirectory, program));
+        var amcheck = Path.Combine(programs, "pg_amcheck");
+        await File.WriteAllTextAsync(amcheck, "#!/bin/sh\nif [ \"$1\" = --version ]; then echo 'pg_amcheck (PostgreSQL) 99.0'; else echo 'heap tuple lacks matching index tuple'; exit 2; fi\n");
+        SetMode(amcheck, 0b111_101_101);
+        var backup = NewBackup(options => options.BinDirectory = programs);
+        var report = await backup.VerifyAsync((await backup.TakeAsync()).Id);
+
+        Assert.That(report.Failure, Is.EqualTo("pg_amcheck: heap tuple lacks matching index tuple"));
+    }
+
+    [Test]
     public void Without_a_store_there_is_nothing_to_back_up()
     {
         var store = new UnifiedMemoryOptions { ConnectionString = ConnectionString, SchemaPrefix = "missing_" };

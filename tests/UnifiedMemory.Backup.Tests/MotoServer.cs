@@ -34,7 +34,8 @@ internal sealed class MotoServer : IAsyncDisposable
 
         var process = Process.Start(new ProcessStartInfo(python!, ["-m", "moto.server", "-H", "127.0.0.1", "-p", $"{port}"])
         {
-            RedirectStandardOutput = true, RedirectStandardError = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
         })!;
         process.OutputDataReceived += (_, _) => { };
         process.ErrorDataReceived += (_, _) => { };
@@ -49,7 +50,9 @@ internal sealed class MotoServer : IAsyncDisposable
         new BasicAWSCredentials("test", "test"),
         new AmazonS3Config
         {
-            ServiceURL = $"http://127.0.0.1:{port}", ForcePathStyle = true, AuthenticationRegion = "us-east-1",
+            ServiceURL = $"http://127.0.0.1:{port}",
+            ForcePathStyle = true,
+            AuthenticationRegion = "us-east-1",
             // What the target itself does about a lost connection is to be seen.
             MaxErrorRetry = 0,
         });

@@ -205,7 +205,8 @@ public sealed class PhysicalBackupTests : BackupFixture
 
     private ServerRestoreOptions To(string directory, DateTime? time) => new()
     {
-        DataDirectory = Path.Combine(Root, directory), TargetTime = time,
+        DataDirectory = Path.Combine(Root, directory),
+        TargetTime = time,
     };
 
     private Task<T> ScalarAsync<T>(string sql) => BackupServer.ScalarAsync<T>(sql, ConnectionString);

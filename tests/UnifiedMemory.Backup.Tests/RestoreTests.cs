@@ -41,7 +41,9 @@ public sealed class RestoreTests : BackupFixture
         Assert.That(
             () => backup.RestoreAsync(manifest.Id, new RestoreOptions
             {
-                ConnectionString = ConnectionString, ReplaceExisting = replace, ConfirmDatabase = confirmed,
+                ConnectionString = ConnectionString,
+                ReplaceExisting = replace,
+                ConfirmDatabase = confirmed,
             }),
             Throws.InvalidOperationException.With.Message.Contains(Schema).And.Message.Contains("ConfirmDatabase"));
         Assert.That(await FingerprintAsync(ConnectionString), Is.EqualTo(before));
@@ -57,7 +59,9 @@ public sealed class RestoreTests : BackupFixture
 
         await backup.RestoreAsync(manifest.Id, new RestoreOptions
         {
-            ConnectionString = ConnectionString, ReplaceExisting = true, ConfirmDatabase = "memory",
+            ConnectionString = ConnectionString,
+            ReplaceExisting = true,
+            ConfirmDatabase = "memory",
         });
 
         Assert.That(await FingerprintAsync(ConnectionString), Is.EqualTo(before));

@@ -12,7 +12,11 @@ public sealed class RetentionTests : BackupFixture
     private static readonly Gen<RetentionOptions> Options =
         Gen.Select(Gen.Int[0, 60], Gen.Int[1, 5], Gen.Int[0, 5], Gen.Int[0, 4], Gen.Int[0, 3]).Select((days, least, daily, weekly, monthly) => new RetentionOptions
         {
-            KeepAllFor = TimeSpan.FromDays(days), KeepAtLeast = least, KeepDaily = daily, KeepWeekly = weekly, KeepMonthly = monthly,
+            KeepAllFor = TimeSpan.FromDays(days),
+            KeepAtLeast = least,
+            KeepDaily = daily,
+            KeepWeekly = weekly,
+            KeepMonthly = monthly,
         });
 
     /// <summary>Hours until the next backup: mostly a day, at times a jump of the clock of years, forwards or back.</summary>

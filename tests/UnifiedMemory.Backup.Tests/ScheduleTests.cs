@@ -49,6 +49,29 @@ public sealed class ScheduleTests : BackupFixture
     }
 
     [Test]
+    public async Task The_newest_backup_is_verified_again_by_its_own_schedule()
+    {
+        var time = new FakeTimeProvider(Noon); // a Sunday
+        using var host = NewHost(time, options => (options.Schedule, options.VerificationSchedule) = (null, "0 5 * * 0"));
+        var backup = host.Services.GetRequiredService<StoreBackup>();
+        Assert.That((await backup.RunAsync())!.Passed);
+        await host.StartAsync();
+        File.Delete(Path.Combine(TargetPath, TargetFiles.Single(name => name.EndsWith(".dump", StringComparison.Ordinal))));
+
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                time.Advance(TimeSpan.FromHours(1));
+                await Task.Delay(20);
+                return (await backup.ListAsync()).Single().State == BackupState.Failed;
+            },
+            "what the target has lost is noticed");
+
+        Assert.That((await backup.GetReportAsync((await backup.ListAsync()).Single().Id))!.StartedAt, Is.GreaterThanOrEqualTo(Noon.AddDays(6)));
+        await host.StopAsync();
+    }
+
+    [Test]
     public async Task Health_says_whether_there_is_a_backup_to_rely_on()
     {
         var time = new FakeTimeProvider(Noon);

@@ -106,7 +106,9 @@ internal sealed class ContentReader(StoreNames names)
             TextSearchConfiguration = space.Configuration,
             Space = new EmbeddingSpace(space.Provider, space.Model, space.Dimensions)
             {
-                Digest = space.Digest, DocumentPrefix = space.DocumentPrefix, QueryPrefix = space.QueryPrefix,
+                Digest = space.Digest,
+                DocumentPrefix = space.DocumentPrefix,
+                QueryPrefix = space.QueryPrefix,
             },
             Tables = tables,
             Indexes = (await connection.QueryAsync<string>(Command(IndexesSql, new { schemas })).ConfigureAwait(false)).AsList(),

@@ -89,8 +89,8 @@ internal sealed class BackupService(StoreBackup backup, ILogger logger, TimeProv
             var due = schedule.DueAfter(last, time.GetUtcNow());
             if (due > time.GetUtcNow())
                 return due;
-            await backup.VerifyAsync(newest, progress: null, stoppingToken).ConfigureAwait(false);
-            return time.GetUtcNow();
+            return await backup.TryVerifyAsync(newest, stoppingToken).ConfigureAwait(false)
+                ? time.GetUtcNow() : time.GetUtcNow() + backup.Options.RetryDelay;
         }
         catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
         {

@@ -17,6 +17,9 @@ internal static partial class Log
     [LoggerMessage(203, LogLevel.Information, "Another host makes the backups of schema {Schema}")]
     public static partial void OtherHost(ILogger logger, string schema);
 
+    [LoggerMessage(204, LogLevel.Warning, "What an unfinished backup {Id} has left in {Target} could not be deleted; the next backup does it")]
+    public static partial void NotDeleted(ILogger logger, Exception exception, string id, string target);
+
     [LoggerMessage(210, LogLevel.Information, "Backup {Id} is verified: every check passed in {Duration}, recovery took {RecoveryTime}")]
     public static partial void Verified(ILogger logger, string id, TimeSpan duration, TimeSpan? recoveryTime);
 

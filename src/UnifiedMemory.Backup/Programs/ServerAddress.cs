@@ -8,16 +8,19 @@ internal sealed class ServerAddress
 {
     private readonly NpgsqlConnectionStringBuilder _connection;
 
-    public ServerAddress(string connectionString) => _connection = new NpgsqlConnectionStringBuilder(connectionString)
+    public ServerAddress(string connectionString)
     {
-        Pooling = false,
-        Enlist = false,
-        CommandTimeout = 0,
-        KeepAlive = 30,
-        ApplicationName = "UnifiedMemory.Backup",
-        TargetSessionAttributes = connectionString.Contains(',', StringComparison.Ordinal) ? "primary" : null,
-        IncludeErrorDetail = false,
-    };
+        _connection = new NpgsqlConnectionStringBuilder(connectionString)
+        {
+            Pooling = false,
+            Enlist = false,
+            CommandTimeout = 0,
+            KeepAlive = 30,
+            ApplicationName = "UnifiedMemory.Backup",
+            IncludeErrorDetail = false,
+        };
+        _connection.TargetSessionAttributes = _connection.Host?.Contains(',', StringComparison.Ordinal) == true ? "primary" : null;
+    }
 
     public string ConnectionString => _connection.ConnectionString;
 

@@ -21,7 +21,7 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
     public async Task<string> ReadAsync(string path, CancellationToken cancellationToken)
     {
         var program = await FindAsync(cancellationToken).ConfigureAwait(false);
-        var result = await ChildProgram.RunAsync(new ProgramCall(program, ["--file=/dev/null", path]), cancellationToken).ConfigureAwait(false);
+        var result = await ChildProgram.RunAsync(new ProgramCall(program, [OperatingSystem.IsWindows() ? "--file=NUL" : "--file=/dev/null", path]), cancellationToken).ConfigureAwait(false);
         return result.ExitCode == 0
             ? "read to its end"
             : throw new CheckFailedException($"{manifest.FileName} cannot be read: {result.Messages}");

@@ -30,6 +30,11 @@ internal sealed class CheckList(TimeProvider time)
             outcome = CheckOutcome.Failed;
             detail = exception.Message;
         }
+        catch (CheckSkippedException exception)
+        {
+            outcome = CheckOutcome.Skipped;
+            detail = exception.Message;
+        }
 
         var duration = time.GetElapsedTime(started);
         if (recovers)
@@ -37,6 +42,4 @@ internal sealed class CheckList(TimeProvider time)
         _checks.Add(new VerificationCheck(name, outcome, detail, duration));
         return outcome == CheckOutcome.Passed;
     }
-
-    public void Skip(string name, string reason) => _checks.Add(new VerificationCheck(name, CheckOutcome.Skipped, reason, TimeSpan.Zero));
 }

@@ -24,12 +24,12 @@ internal sealed class StoreAnswers(BackupManifest manifest)
         {
             if (!await checks.RunAsync("store", () => OpenAsync(store, mayMigrate, cancellationToken), recovers: true).ConfigureAwait(false))
                 return;
-            if (manifest.Canaries.Count == 0)
-                checks.Skip("searches", "no search was recorded: the store held no memory without an expiry");
-            else if (manifest.Kind == BackupKind.Physical)
-                await checks.RunAsync("searches", () => AnswerAsync(store, cancellationToken)).ConfigureAwait(false);
-            else
-                await checks.RunAsync("searches", () => CompareAsync(store, cancellationToken)).ConfigureAwait(false);
+            await checks.RunAsync("searches", () => manifest switch
+            {
+                { Canaries.Count: 0 } => throw new CheckSkippedException("no search was recorded: the store held no memory without an expiry"),
+                { Kind: BackupKind.Physical } => AnswerAsync(store, cancellationToken),
+                _ => CompareAsync(store, cancellationToken),
+            }).ConfigureAwait(false);
         }
     }
 
@@ -80,7 +80,10 @@ internal sealed class StoreAnswers(BackupManifest manifest)
         var matches = await store.SearchAsync(
             new MemoryQuery(RecordedEmbeddings.TextOf(canary))
             {
-                Namespace = manifest.Canaries[canary].Namespace, Mode = SearchMode.Vector, Limit = Limit, Exact = exact,
+                Namespace = manifest.Canaries[canary].Namespace,
+                Mode = SearchMode.Vector,
+                Limit = Limit,
+                Exact = exact,
             }, cancellationToken).ConfigureAwait(false);
         return [.. matches.Select(match => match.Record.Id)];
     }
