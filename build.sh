@@ -19,6 +19,8 @@ usage: ./build.sh <command>
   check                 build, formatting, packages, a project that uses them, and samples
   bench [--quick] [--rows N] [--json FILE] [--output DIR] [part ...]
                         compare the library with raw Npgsql and EF Core; see benchmarks/README.md
+  rehearse [--rows N] [--json FILE]
+                        back up, verify and recover a store of 100,000 memories, logically and physically
   quality [--data DIR] [--json FILE]
                         how well searches find what answers real questions; the data is in DIR, else where the environment
                         variable UNIFIED_MEMORY_DATA says, else in ../shared/data
@@ -254,6 +256,24 @@ ensure_postgres() {
     fi
 }
 
+# ---- a server that speaks S3 ----------------------------------------------------------------------------------------
+
+readonly moto_dir="artifacts/tools/moto"
+
+# The tests of the S3 target run against moto. Where it is neither there nor to be had, they are skipped, each with the reason.
+ensure_moto() {
+    local python
+    for python in "$moto_dir/bin/python3" python3; do
+        if "$python" -c 'import moto.server, flask_cors' >/dev/null 2>&1; then return; fi
+    done
+    command -v python3 >/dev/null 2>&1 || return 0
+    mkdir -p "$log_dir"
+    if ! { python3 -m venv "$moto_dir" && "$moto_dir/bin/pip" install --quiet --retries 1 --timeout 30 'moto[s3,server]==5.2.1'; } >>"$log" 2>&1; then
+        rm -rf "$moto_dir"
+        say "moto, a server that speaks S3, cannot be installed here (see $log): its tests are skipped"
+    fi
+}
+
 # ---- commands -------------------------------------------------------------------------------------------------------
 
 build() { dotnet build Memory.sln --configuration Release --nologo -warnaserror; }
@@ -298,6 +318,7 @@ CONFIG
     <PackageReference Include="UnifiedMemory" Version="*-*" />
     <PackageReference Include="UnifiedMemory.LocalPostgres" Version="*-*" />
     <PackageReference Include="UnifiedMemory.SessionBuddy" Version="*-*" />
+    <PackageReference Include="UnifiedMemory.Backup.S3" Version="*-*" />
   </ItemGroup>
 </Project>
 PROJECT
@@ -330,6 +351,7 @@ run_tests() {
     fi
     need_dotnet
     ensure_postgres
+    ensure_moto
     step "dotnet build" build_tests
     rm -rf "$results_dir"
     # The assemblies, not the solution: no second evaluation of all projects, and no MSBuild between a filter and its reader.
@@ -376,6 +398,12 @@ case $command in
         need_dotnet
         ensure_postgres
         exec dotnet run --project benchmarks/UnifiedMemory.Benchmarks --configuration Release -- "$@"
+        ;;
+    rehearse)
+        need_dotnet
+        ensure_postgres
+        step "dotnet build" dotnet build benchmarks/UnifiedMemory.Rehearsal --configuration Release --nologo
+        exec dotnet run --project benchmarks/UnifiedMemory.Rehearsal --configuration Release --no-build -- "$@"
         ;;
     quality)
         need_dotnet

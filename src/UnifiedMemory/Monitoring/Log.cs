@@ -35,6 +35,9 @@ internal static partial class Log
     [LoggerMessage(20, LogLevel.Information, "Stored many: {Created} created, {AlreadyStored} already stored, {Rejected} rejected")]
     public static partial void StoredMany(ILogger logger, long created, long alreadyStored, long rejected);
 
+    [LoggerMessage(21, LogLevel.Information, "Imported: {Created} created, {AlreadyStored} already stored, {Rejected} rejected")]
+    public static partial void Imported(ILogger logger, long created, long alreadyStored, long rejected);
+
     [LoggerMessage(30, LogLevel.Information, "Purged {Count} expired memories")]
     public static partial void Purged(ILogger logger, long count);
 

@@ -72,6 +72,8 @@ internal sealed partial class MemoryWriter(MemoryTable table, Embedder embedder,
     /// <exception cref="UnifiedMemoryException">The database or the embedding service failed for the whole batch.</exception>
     public async Task<StoredMemory[]> WriteAsync(IReadOnlyList<PreparedMemory> memories, CancellationToken cancellationToken)
     {
+        if (memories.Count == 0)
+            return [];
         var results = new StoredMemory[memories.Count];
         var units = await FindMissingAsync(memories, results, cancellationToken).ConfigureAwait(false);
         if (units.Count == 0)
@@ -92,6 +94,21 @@ internal sealed partial class MemoryWriter(MemoryTable table, Embedder embedder,
         // What was embedded is stored; what was not for a reason that is not its own must not pass for rejected.
         if (units.Select(unit => OutageOf(unit, embeddings)).FirstOrDefault(outage => outage is not null) is { } first)
             ExceptionDispatchInfo.Throw(first);
+        return results;
+    }
+
+    /// <summary>Writes a batch whose vectors are known and checked.</summary>
+    /// <exception cref="UnifiedMemoryException">The database failed for the whole batch.</exception>
+    public async Task<StoredMemory[]> WriteKnownAsync(
+        IReadOnlyList<(PreparedMemory Memory, float[] Vector)> items, CancellationToken cancellationToken)
+    {
+        if (items.Count == 0)
+            return [];
+        var results = new StoredMemory[items.Count];
+        var units = await FindMissingAsync([.. items.Select(item => item.Memory)], results, cancellationToken).ConfigureAwait(false);
+        var embeddings = items.DistinctBy(item => item.Memory.Source.Content, StringComparer.Ordinal).ToDictionary(
+            item => item.Memory.Source.Content, item => new EmbeddingResult(item.Vector, null), StringComparer.Ordinal);
+        await InsertIsolatingAsync(units, embeddings, results, cancellationToken).ConfigureAwait(false);
         return results;
     }
 

@@ -1,0 +1,84 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+using Dapper;
+using Npgsql;
+using UnifiedMemory.Backup.Programs;
+
+namespace UnifiedMemory.Backup.Dumping;
+
+/// <summary>
+/// The right to change a store's backups: an advisory lock of a session, one process at a time. It ends with its connection, also
+/// when the process is killed.
+/// </summary>
+internal sealed class BackupSession : IAsyncDisposable
+{
+    private const string LockSql =
+        """
+        SET idle_session_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0;
+        SELECT pg_try_advisory_lock(@key)
+        """;
+
+    private const string EndProgramsSql =
+        """
+        SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
+        WHERE application_name = @name AND usename = current_user AND pid <> pg_backend_pid()
+        """;
+
+    private readonly NpgsqlConnection _connection;
+
+    private BackupSession(NpgsqlConnection connection, ServerAddress programs)
+    {
+        _connection = connection;
+        Programs = programs;
+    }
+
+    public NpgsqlConnection Connection => _connection;
+
+    /// <summary>
+    /// What pg_dump and pg_basebackup connect to: the very server of this session, where there are several, with a name that
+    /// tells their sessions.
+    /// </summary>
+    public ServerAddress Programs { get; }
+
+    public int ServerMajor => _connection.PostgreSqlVersion.Major;
+
+    /// <returns><c>null</c> when another process makes or removes backups of this store.</returns>
+    public static async Task<BackupSession?> TryOpenAsync(ServerAddress address, string schema, CancellationToken cancellationToken)
+    {
+        var connection = await address.OpenAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var key = BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"UnifiedMemory backup {schema}")));
+            if (await connection.ExecuteScalarAsync<bool>(new CommandDefinition(LockSql, new { key }, cancellationToken: cancellationToken)).ConfigureAwait(false))
+            {
+                var programs = address.With(change =>
+                {
+                    change.Host = connection.Host;
+                    change.Port = connection.Port;
+                    change.TargetSessionAttributes = null;
+                    change.ApplicationName = $"UnifiedMemory.Backup {schema}";
+                });
+                var session = new BackupSession(connection, programs);
+                connection = null;
+                await session.EndProgramsAsync(cancellationToken).ConfigureAwait(false);
+                return session;
+            }
+
+            return null;
+        }
+        finally
+        {
+            if (connection is not null)
+                await connection.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>
+    /// Ends the sessions of programs that are gone: one that waits for a lock notices the end of its client only afterwards.
+    /// </summary>
+    public Task EndProgramsAsync(CancellationToken cancellationToken) => _connection.ExecuteScalarAsync<long>(new CommandDefinition(
+        EndProgramsSql, new { name = Programs.ApplicationName }, cancellationToken: cancellationToken));
+
+    public ValueTask DisposeAsync() => _connection.DisposeAsync();
+}

@@ -1,0 +1,24 @@
+using System.Text.RegularExpressions;
+
+namespace UnifiedMemory.Backup.Keeping;
+
+/// <summary>The archived files of a write-ahead log: 8 hexadecimal digits of the timeline, 16 of the place.</summary>
+internal static partial class WalFiles
+{
+    /// <summary>
+    /// Those that no backup needs which begins at <paramref name="firstNeeded"/> or later. The place alone counts, as pg_archivecleanup
+    /// does it: a later timeline goes on where the earlier one was left. Files of the history of timelines are never removed.
+    /// </summary>
+    public static IEnumerable<string> Removable(IEnumerable<string> names, IEnumerable<string> firstNeeded)
+    {
+        var first = firstNeeded.Select(PlaceOf).Min(StringComparer.Ordinal);
+        return first is null
+            ? []
+            : names.Where(name => Segment().IsMatch(name) && string.CompareOrdinal(PlaceOf(name), first) < 0);
+    }
+
+    private static string PlaceOf(string name) => name[8..24];
+
+    [GeneratedRegex(@"\A[0-9A-F]{24}(\.[0-9A-F]{8}\.backup|\.partial)?\z")]
+    private static partial Regex Segment();
+}

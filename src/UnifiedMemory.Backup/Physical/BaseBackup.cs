@@ -1,0 +1,61 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Dapper;
+using UnifiedMemory.Backup.Catalogue;
+using UnifiedMemory.Backup.Contents;
+using UnifiedMemory.Backup.Dumping;
+using UnifiedMemory.Backup.Programs;
+
+namespace UnifiedMemory.Backup.Physical;
+
+/// <summary>
+/// pg_basebackup as one stream, with the log that makes it consistent and a manifest that pg_verifybackup compares it with.
+/// </summary>
+internal sealed partial class BaseBackup(BackupOptions options, StoreNames names, PostgresPrograms programs)
+{
+    private const string FileNameSql = "SELECT pg_walfile_name(@position::pg_lsn)";
+
+    public async Task<(RecordedContents Contents, long Bytes, string Sha256, string FirstWalFile)> RunAsync(
+        BackupSession session, BackupId id, IProgress<BackupProgress>? progress, CancellationToken cancellationToken)
+    {
+        var path = await programs.FindAsync("pg_basebackup", session.ServerMajor, exactly: false, cancellationToken).ConfigureAwait(false);
+        progress?.Report(new BackupProgress(id.ToString(), BackupPhase.Recording, 0));
+        RecordedContents contents;
+        var transaction = await session.Connection
+            .BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken).ConfigureAwait(false);
+        await using (transaction.ConfigureAwait(false))
+            contents = await new ContentReader(names).ReadAsync(session.Connection, withRows: true, cancellationToken).ConfigureAwait(false);
+
+        try
+        {
+            var (bytes, sha256, messages) = await ProgramOutput.KeepAsync(
+                options.Target!, id.Data, CallOf(path, session, id),
+                copied => progress?.Report(new BackupProgress(id.ToString(), BackupPhase.Copying, copied)), cancellationToken).ConfigureAwait(false);
+            var start = StartPoint().Match(messages);
+            if (!start.Success)
+                throw new UnifiedMemoryException("backup", $"pg_basebackup did not say where its log starts: {messages}", isTransient: false);
+            var file = await session.Connection.ExecuteScalarAsync<string>(new CommandDefinition(
+                FileNameSql, new { position = start.Groups["position"].Value }, cancellationToken: cancellationToken)).ConfigureAwait(false);
+            var timeline = int.Parse(start.Groups["timeline"].ValueSpan, CultureInfo.InvariantCulture);
+            return (contents, bytes, sha256, timeline.ToString("X8", CultureInfo.InvariantCulture) + file![8..]);
+        }
+        catch
+        {
+            await session.EndProgramsAsync(CancellationToken.None).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private ProgramCall CallOf(string path, BackupSession session, BackupId id) =>
+        new(path,
+        [
+            "--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--manifest-checksums=SHA256", "--no-password", "--verbose",
+            string.Create(CultureInfo.InvariantCulture, $"--compress={options.CompressionLevel}"), $"--label={id}",
+        ])
+        {
+            Environment = session.Programs.ToEnvironment(),
+        };
+
+    [GeneratedRegex(@"log start point: (?<position>[0-9A-F]+/[0-9A-F]+) on timeline (?<timeline>\d+)")]
+    private static partial Regex StartPoint();
+}

@@ -1,0 +1,61 @@
+using System.Globalization;
+using UnifiedMemory.Backup.Programs;
+using UnifiedMemory.Backup.Verifying;
+
+namespace UnifiedMemory.Backup.Physical;
+
+/// <summary>From a base backup, and the log after it, to a server that takes writes; and the checks of what is in it.</summary>
+internal sealed class PhysicalRestore(PostgresPrograms programs, ServerAddress live, BackupManifest manifest, TimeProvider time)
+{
+    /// <param name="checks">Where the outcome goes.</param>
+    /// <param name="archive">A copy of the backup.</param>
+    /// <param name="dataDirectory">Where the data goes; <c>null</c> when it is not kept.</param>
+    /// <param name="workDirectory">For the socket, and for data that is not kept.</param>
+    /// <param name="walArchive">The log after the backup; <c>null</c> for the backup alone.</param>
+    /// <param name="targetTime">Where to stop; <c>null</c> for the end of the log.</param>
+    /// <param name="onPhase">Told what is under way.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>Whether it came to a store that opens.</returns>
+    public async Task<bool> RunAsync(
+        CheckList checks, string archive, string? dataDirectory, string workDirectory, string? walArchive, DateTimeOffset? targetTime,
+        Action<BackupPhase> onPhase, CancellationToken cancellationToken)
+    {
+        // A base backup is for its own major version.
+        var major = int.Parse(manifest.ServerVersion.Split('.')[0], CultureInfo.InvariantCulture);
+        var postgres = await programs.FindAsync("postgres", major, exactly: true, cancellationToken).ConfigureAwait(false);
+        var verify = await programs.FindAsync("pg_verifybackup", major, exactly: true, cancellationToken).ConfigureAwait(false);
+        var control = Path.Combine(Path.GetDirectoryName(postgres)!, "pg_ctl");
+        using var sockets = await SocketDirectory.CreateAsync(workDirectory, control, cancellationToken).ConfigureAwait(false);
+        var directory = ServerDirectory.Create(dataDirectory ?? sockets.Data);
+        onPhase(BackupPhase.Reading);
+        if (!await checks.RunAsync(
+            "archive", () => directory.UnpackAsync(manifest, archive, verify, cancellationToken), recovers: true).ConfigureAwait(false))
+            return false;
+
+        var settings = new RecoverySettings(directory.Path, sockets.Path, walArchive, targetTime);
+        settings.Write();
+        await directory.GiveToServerAsync(cancellationToken).ConfigureAwait(false);
+        await sockets.GiveToAsync(directory.ServerUser, cancellationToken).ConfigureAwait(false);
+        var address = live.With(change =>
+        {
+            change.Host = sockets.Path;
+            change.Port = 5432;
+            change.Database = manifest.Database;
+            change.SslMode = Npgsql.SslMode.Disable;
+            change.TargetSessionAttributes = null;
+        });
+        onPhase(BackupPhase.Restoring);
+        var server = RecoveringServer.Start(directory, postgres);
+        await using (server.ConfigureAwait(false))
+        {
+            if (!await checks.RunAsync(
+                "restore", () => server.WaitAsync(address, targetTime, time, cancellationToken), recovers: true).ConfigureAwait(false))
+                return false;
+            onPhase(BackupPhase.Checking);
+            await new RestoredStore(programs, manifest).CheckAsync(checks, address, isScratch: dataDirectory is null, cancellationToken).ConfigureAwait(false);
+        }
+
+        settings.TakeBack();
+        return checks.Checks.Any(check => check is { Name: "store", Outcome: CheckOutcome.Passed });
+    }
+}

@@ -1,0 +1,79 @@
+using System.Globalization;
+using System.Text;
+
+namespace UnifiedMemory.Backup.Physical;
+
+/// <summary>
+/// What a server is told while it recovers: reachable through a socket in a directory of its user alone, so that neither port nor
+/// password matters, and nobody takes it for the live one. It stands in <c>postgresql.auto.conf</c>, and only meanwhile.
+/// </summary>
+internal sealed class RecoverySettings(string dataDirectory, string socketDirectory, string? walArchive, DateTimeOffset? targetTime)
+{
+    private const string AccessRules = "local all all trust\n";
+
+    private readonly string _automatic = Path.Combine(dataDirectory, "postgresql.auto.conf");
+    private readonly string _kept = Path.Combine(socketDirectory, "postgresql.auto.conf");
+
+    public void Write()
+    {
+        // Debian keeps a server's configuration outside of its data, and so outside of its backups.
+        foreach (var name in new[] { "postgresql.conf", "pg_ident.conf", "pg_hba.conf", "postgresql.auto.conf" })
+        {
+            var file = Path.Combine(dataDirectory, name);
+            if (!File.Exists(file))
+                File.WriteAllText(file, "");
+        }
+
+        File.Copy(_automatic, _kept);
+        var access = Path.Combine(socketDirectory, "access.conf");
+        File.WriteAllText(access, AccessRules);
+        File.AppendAllText(_automatic, ToText(access));
+        if (walArchive is not null)
+            File.WriteAllText(Path.Combine(dataDirectory, "recovery.signal"), "");
+    }
+
+    public void TakeBack()
+    {
+        File.Copy(_kept, _automatic, overwrite: true);
+    }
+
+    /// <summary>A command for the shell, in which PostgreSQL replaces %f and %p.</summary>
+    internal static string RestoreCommand(string walArchive) =>
+        $"cp '{walArchive.Replace("'", "'\\''", StringComparison.Ordinal).Replace("%", "%%", StringComparison.Ordinal).TrimEnd('/')}/%f' \"%p\"";
+
+    private string ToText(string access)
+    {
+        List<(string Name, string Value)> settings =
+        [
+            ("listen_addresses", ""),
+            ("unix_socket_directories", socketDirectory),
+            ("unix_socket_permissions", "0700"),
+            ("port", "5432"),
+            ("hba_file", access),
+            ("archive_mode", "off"),
+            ("ssl", "off"),
+            ("logging_collector", "off"),
+            ("log_destination", "stderr"),
+            ("lc_messages", "C"),
+            ("shared_preload_libraries", ""),
+            // Then it takes connections when it has recovered, and not before; and its limits may be lower than the live server's.
+            ("hot_standby", "off"),
+        ];
+        if (walArchive is not null)
+        {
+            settings.Add(("restore_command", RestoreCommand(walArchive)));
+            settings.Add(("recovery_target_action", "promote"));
+            if (targetTime is { } time)
+                settings.Add(("recovery_target_time", time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.ffffff'+00'", CultureInfo.InvariantCulture)));
+        }
+
+        var text = new StringBuilder("\n");
+        foreach (var (name, value) in settings)
+        {
+            text.Append(CultureInfo.InvariantCulture,
+                $"{name} = '{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "''", StringComparison.Ordinal)}'\n");
+        }
+
+        return text.ToString();
+    }
+}

@@ -1,0 +1,126 @@
+using UnifiedMemory.Backup.Catalogue;
+using UnifiedMemory.Backup.Dumping;
+using UnifiedMemory.Backup.Keeping;
+using UnifiedMemory.Backup.Monitoring;
+
+namespace UnifiedMemory.Backup;
+
+public sealed partial class StoreBackup
+{
+    /// <summary>
+    /// A backup as a schedule makes it: taken, verified (<see cref="BackupOptions.VerifyAfterBackup"/>), and when it passed, older ones
+    /// go as <see cref="BackupOptions.Retention"/> says.
+    /// </summary>
+    /// <param name="kind">How it is made.</param>
+    /// <param name="progress">Told what is under way.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>What the verification found; <c>null</c> when none was asked for.</returns>
+    /// <exception cref="UnifiedMemoryException">It failed, or another process is making one.</exception>
+    public async Task<VerificationReport?> RunAsync(
+        BackupKind kind = BackupKind.Logical, IProgress<BackupProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        var session = await RequireSessionAsync(cancellationToken).ConfigureAwait(false);
+        await using (session.ConfigureAwait(false))
+            return await RunAsync(session, kind, progress, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Removes what <see cref="BackupOptions.Retention"/> does not keep, and the archived log that no kept physical backup needs.
+    /// </summary>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>The backups that went.</returns>
+    /// <exception cref="UnifiedMemoryException">Another process is making or removing backups, or the target failed.</exception>
+    public async Task<IReadOnlyList<BackupEntry>> ApplyRetentionAsync(CancellationToken cancellationToken = default)
+    {
+        var session = await RequireSessionAsync(cancellationToken).ConfigureAwait(false);
+        await using (session.ConfigureAwait(false))
+            return await GuardAsync("retention", () => RemoveAsync(justVerified: null, cancellationToken)).ConfigureAwait(false);
+    }
+
+    /// <summary>The same for a host, which leaves it to whoever is at it, or has just done it.</summary>
+    /// <returns>Whether it was done here.</returns>
+    internal async Task<bool> TryRunAsync(BackupKind kind, Func<DateTimeOffset?, bool> isDue, CancellationToken cancellationToken)
+    {
+        var session = await GuardAsync("backup", () => BackupSession.TryOpenAsync(_address, _names.Main, cancellationToken)).ConfigureAwait(false);
+        if (session is null)
+        {
+            Log.OtherHost(_logger, _names.Main);
+            return false;
+        }
+
+        await using (session.ConfigureAwait(false))
+        {
+            // Only now that the lock is held: another host may have finished a moment ago.
+            if (!isDue(await LastAsync(kind, cancellationToken).ConfigureAwait(false)))
+                return false;
+            await RunAsync(session, kind, progress: null, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+    }
+
+    /// <summary>Verifies for a host, which leaves it to whoever is at the backups already.</summary>
+    /// <returns>Whether it was done here.</returns>
+    internal async Task<bool> TryVerifyAsync(string id, CancellationToken cancellationToken)
+    {
+        var session = await GuardAsync("verify", () => BackupSession.TryOpenAsync(_address, _names.Main, cancellationToken)).ConfigureAwait(false);
+        if (session is null)
+            return false;
+        await using (session.ConfigureAwait(false))
+            await VerifyAsync(id, progress: null, cancellationToken).ConfigureAwait(false);
+        return true;
+    }
+
+    /// <summary>When the newest backup of a kind was begun.</summary>
+    internal async Task<DateTimeOffset?> LastAsync(BackupKind kind, CancellationToken cancellationToken)
+    {
+        var backups = await GuardAsync("backup", () => _catalogue.ListAsync(cancellationToken)).ConfigureAwait(false);
+        return backups.FirstOrDefault(backup => backup.Kind == kind)?.StartedAt;
+    }
+
+    private async Task<VerificationReport?> RunAsync(
+        BackupSession session, BackupKind kind, IProgress<BackupProgress>? progress, CancellationToken cancellationToken)
+    {
+        var manifest = await TakeAsync(session, kind, progress, cancellationToken).ConfigureAwait(false);
+        if (!_options.VerifyAfterBackup)
+            return null;
+        var report = await VerifyAsync(manifest.Id, progress, cancellationToken).ConfigureAwait(false);
+        if (report.Passed)
+            await GuardAsync("retention", () => RemoveAsync(manifest.Id, cancellationToken)).ConfigureAwait(false);
+        return report;
+    }
+
+    private async Task<IReadOnlyList<BackupEntry>> RemoveAsync(string? justVerified, CancellationToken cancellationToken)
+    {
+        var backups = await _catalogue.ListAsync(cancellationToken).ConfigureAwait(false);
+        var removable = RetentionRules.Removable(
+            backups, _options.Retention, TimeZoneInfo.FindSystemTimeZoneById(_options.TimeZone), justVerified);
+        foreach (var backup in removable)
+            await _catalogue.DeleteAsync(BackupId.Parse(backup.Id), cancellationToken).ConfigureAwait(false);
+
+        // After the backups: what is interrupted in between leaves too much, and not too little.
+        var walFiles = await RemoveWalAsync([.. backups.Except(removable)], cancellationToken).ConfigureAwait(false);
+        BackupMetrics.Removed.Add(removable.Count);
+        if (removable.Count > 0 || walFiles > 0)
+            Log.Removed(_logger, removable.Count, walFiles);
+        return removable;
+    }
+
+    private async Task<int> RemoveWalAsync(IReadOnlyList<BackupEntry> kept, CancellationToken cancellationToken)
+    {
+        if (_options.WalArchive is not { } archive || !Directory.Exists(archive))
+            return 0;
+        var needed = new List<string>();
+        foreach (var backup in kept.Where(backup => backup.Kind == BackupKind.Physical))
+        {
+            // One that cannot be read may need anything: then nothing goes.
+            var manifest = await ReadForRestoreAsync(BackupId.Parse(backup.Id), cancellationToken).ConfigureAwait(false);
+            needed.Add(manifest.FirstWalFile ?? throw new UnifiedMemoryException(
+                "retention", $"{backup.Id} does not say which log it needs, so none is removed.", isTransient: false));
+        }
+
+        var removable = WalFiles.Removable(Directory.EnumerateFiles(archive).Select(path => Path.GetFileName(path)!), needed).ToList();
+        foreach (var name in removable)
+            File.Delete(Path.Combine(archive, name));
+        return removable.Count;
+    }
+}

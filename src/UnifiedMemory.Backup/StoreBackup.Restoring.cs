@@ -1,0 +1,119 @@
+using System.Text.Json;
+using UnifiedMemory.Backup.Catalogue;
+using UnifiedMemory.Backup.Monitoring;
+using UnifiedMemory.Backup.Physical;
+using UnifiedMemory.Backup.Restoring;
+using UnifiedMemory.Backup.Verifying;
+
+namespace UnifiedMemory.Backup;
+
+public sealed partial class StoreBackup
+{
+    /// <summary>
+    /// Restores a logical backup into a database, in one transaction, builds its indexes, and makes the checks of a verification there.
+    /// Roles and grants are not part of it: grant again what the application's role needs.
+    /// </summary>
+    /// <param name="id">The backup.</param>
+    /// <param name="options">Where to.</param>
+    /// <param name="progress">Told what is under way.</param>
+    /// <param name="cancellationToken">Ends the call; then nothing is restored.</param>
+    /// <returns>What the checks found; all passed.</returns>
+    /// <exception cref="InvalidOperationException">There is a store in that database, and it was not asked for twice to replace it.</exception>
+    /// <exception cref="UnifiedMemoryException">It failed, or a check did; the message says which.</exception>
+    public Task<VerificationReport> RestoreAsync(
+        string id, RestoreOptions options, IProgress<BackupProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return RestoreAsync(id, BackupKind.Logical, async (checks, manifest, path) =>
+        {
+            var restore = new LogicalRestore(_options, _programs, manifest);
+            if (!await checks.RunAsync("archive", () => restore.ReadAsync(path, cancellationToken)).ConfigureAwait(false))
+                return "";
+            var database = await DestinationDatabase.PrepareAsync(options, manifest, _time, cancellationToken).ConfigureAwait(false);
+            progress?.Report(new BackupProgress(manifest.Id, BackupPhase.Restoring, 0));
+            if (await checks.RunAsync("restore", () => restore.RestoreAsync(path, database, cancellationToken), recovers: true).ConfigureAwait(false))
+                await CheckRestoredAsync(checks, manifest, database, isScratch: false, progress, cancellationToken).ConfigureAwait(false);
+            return database.Database;
+        }, progress, cancellationToken);
+    }
+
+    /// <summary>
+    /// Restores a physical backup into a directory, lets a server recover there to the moment asked for, and makes the checks of a
+    /// verification. The server is stopped then: start it as the platform starts servers. A moment that the log does not reach fails.
+    /// </summary>
+    /// <param name="id">The backup.</param>
+    /// <param name="options">Where to, and to which moment.</param>
+    /// <param name="progress">Told what is under way.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>What the checks found; all passed.</returns>
+    /// <exception cref="ArgumentException">The directory is not empty, or a time is asked for without a log.</exception>
+    /// <exception cref="UnifiedMemoryException">It failed, or a check did; the message says which. What is in the directory is of no use.</exception>
+    public Task<VerificationReport> RestoreServerAsync(
+        string id, ServerRestoreOptions options, IProgress<BackupProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var walArchive = options.WalArchive ?? _options.WalArchive;
+        if (options.TargetTime is not null && walArchive is null)
+            throw new ArgumentException("A moment can be restored with the write-ahead log only: set WalArchive.", nameof(options));
+        return RestoreAsync(id, BackupKind.Physical, async (checks, manifest, path) =>
+        {
+            await new PhysicalRestore(_programs, _address, manifest, _time).RunAsync(
+                checks, path, options.DataDirectory, _options.WorkDirectory, walArchive, options.TargetTime,
+                phase => progress?.Report(new BackupProgress(manifest.Id, phase, 0)), cancellationToken).ConfigureAwait(false);
+            return options.DataDirectory;
+        }, progress, cancellationToken);
+    }
+
+    private Task<VerificationReport> RestoreAsync(
+        string id, BackupKind kind, Func<CheckList, BackupManifest, string, Task<string>> restore, IProgress<BackupProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        var backup = BackupId.Parse(id);
+        if (backup.Kind != kind)
+        {
+            throw new ArgumentException(
+                $"'{id}' is a {backup.Kind} backup. RestoreAsync() is for logical ones, RestoreServerAsync() for physical ones.", nameof(id));
+        }
+
+        return GuardAsync("restore", async () =>
+        {
+            var startedAt = _time.GetUtcNow();
+            var started = _time.GetTimestamp();
+            var checks = new CheckList(_time);
+            var manifest = await ReadForRestoreAsync(backup, cancellationToken).ConfigureAwait(false);
+            FetchedFile? file = null;
+            var destination = "";
+            try
+            {
+                if (await checks.RunAsync("hash", async () =>
+                {
+                    file = await FetchedFile.FetchAsync(_options, manifest, progress, cancellationToken).ConfigureAwait(false);
+                    return "as recorded";
+                }, recovers: true).ConfigureAwait(false))
+                    destination = await restore(checks, manifest, file!.Path).ConfigureAwait(false);
+            }
+            finally
+            {
+                file?.Dispose();
+            }
+
+            var report = Report(backup, checks, startedAt, started, usable: true);
+            if (!report.Passed)
+                throw new UnifiedMemoryException("restore", $"The restore of {id} failed. {report.Failure}", isTransient: false);
+            Log.Restored(_logger, id, destination, report.Duration);
+            return report;
+        });
+    }
+
+    private async Task<BackupManifest> ReadForRestoreAsync(BackupId id, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _catalogue.ReadManifestAsync(id, cancellationToken).ConfigureAwait(false);
+        }
+        catch (JsonException exception)
+        {
+            throw new UnifiedMemoryException("restore", $"{id.Manifest} is damaged: {exception.Message}", isTransient: false, exception);
+        }
+    }
+}

@@ -1,0 +1,128 @@
+using System.Diagnostics;
+using System.Text.Json;
+using UnifiedMemory.Backup.Catalogue;
+using UnifiedMemory.Backup.Monitoring;
+using UnifiedMemory.Backup.Physical;
+using UnifiedMemory.Backup.Programs;
+using UnifiedMemory.Backup.Restoring;
+using UnifiedMemory.Backup.Verifying;
+
+namespace UnifiedMemory.Backup;
+
+public sealed partial class StoreBackup
+{
+    /// <summary>
+    /// Proves a backup, or shows that it cannot be relied on: its hash; reading all of it; restoring it into a scratch database; and
+    /// there versions, rows of each table, sampled rows, indexes, constraints, pg_amcheck where there is one, and the store itself,
+    /// which must open and find what it found before. The report is kept beside the backup. A failure is a critical log line, a metric,
+    /// and the state of the health check.
+    /// </summary>
+    /// <param name="id">The backup.</param>
+    /// <param name="progress">Told what is under way.</param>
+    /// <param name="cancellationToken">Ends the call; what was restored goes.</param>
+    /// <returns>What was found; <see cref="VerificationReport.Passed"/> says whether the backup can be relied on.</returns>
+    /// <exception cref="UnifiedMemoryException">It could not be verified: there is no server to restore into, or a program is missing.</exception>
+    /// <exception cref="FileNotFoundException">There is no such backup.</exception>
+    public async Task<VerificationReport> VerifyAsync(
+        string id, IProgress<BackupProgress>? progress = null, CancellationToken cancellationToken = default)
+    {
+        var backup = BackupId.Parse(id);
+        var report = await GuardAsync("verify", () => VerifyAsync(backup, progress, cancellationToken)).ConfigureAwait(false);
+        await GuardAsync("verify", async () =>
+        {
+            await _catalogue.WriteReportAsync(backup, report, cancellationToken).ConfigureAwait(false);
+            return report;
+        }).ConfigureAwait(false);
+        BackupMetrics.Verifications.Add(
+            1, new TagList { { "kind", backup.Kind.ToString() }, { "outcome", report.Passed ? "passed" : "failed" } });
+        if (report.RecoveryTime is { } recovery)
+            BackupMetrics.RecoveryDuration.Record(recovery.TotalSeconds, new KeyValuePair<string, object?>("kind", backup.Kind.ToString()));
+        if (report.Passed)
+            Log.Verified(_logger, id, report.Duration, report.RecoveryTime);
+        else
+            Log.VerificationFailed(_logger, id, report.Failure);
+        return report;
+    }
+
+    private async Task<VerificationReport> VerifyAsync(BackupId id, IProgress<BackupProgress>? progress, CancellationToken cancellationToken)
+    {
+        var startedAt = _time.GetUtcNow();
+        var started = _time.GetTimestamp();
+        var checks = new CheckList(_time);
+        BackupManifest? manifest = null;
+        await checks.RunAsync("manifest", async () =>
+        {
+            try
+            {
+                manifest = await _catalogue.ReadManifestAsync(id, cancellationToken).ConfigureAwait(false);
+                return $"{manifest.Tables.Count} tables, {manifest.Bytes} bytes, made by {manifest.Host}";
+            }
+            catch (JsonException exception)
+            {
+                throw new CheckFailedException($"{id.Manifest} is damaged: {exception.Message}");
+            }
+        }).ConfigureAwait(false);
+        var usable = manifest is not null && await VerifyAsync(checks, manifest, progress, cancellationToken).ConfigureAwait(false);
+        return Report(id, checks, startedAt, started, usable);
+    }
+
+    /// <returns>Whether it came to a store that opens.</returns>
+    private async Task<bool> VerifyAsync(
+        CheckList checks, BackupManifest manifest, IProgress<BackupProgress>? progress, CancellationToken cancellationToken)
+    {
+        FetchedFile? file = null;
+        try
+        {
+            if (!await checks.RunAsync("hash", async () =>
+            {
+                file = await FetchedFile.FetchAsync(_options, manifest, progress, cancellationToken).ConfigureAwait(false);
+                return $"SHA-256 {manifest.Sha256[..12]}… over {manifest.Bytes} bytes";
+            }, recovers: true).ConfigureAwait(false))
+                return false;
+            return manifest.Kind == BackupKind.Logical
+                ? await VerifyLogicalAsync(checks, manifest, file!.Path, progress, cancellationToken).ConfigureAwait(false)
+                : await new PhysicalVerification(_options, _programs, _address, _time)
+                    .RunAsync(checks, manifest, file!.Path, progress, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            file?.Dispose();
+        }
+    }
+
+    private async Task<bool> VerifyLogicalAsync(
+        CheckList checks, BackupManifest manifest, string path, IProgress<BackupProgress>? progress, CancellationToken cancellationToken)
+    {
+        var restore = new LogicalRestore(_options, _programs, manifest);
+        progress?.Report(new BackupProgress(manifest.Id, BackupPhase.Reading, 0));
+        if (!await checks.RunAsync("archive", () => restore.ReadAsync(path, cancellationToken)).ConfigureAwait(false))
+            return false;
+        progress?.Report(new BackupProgress(manifest.Id, BackupPhase.Restoring, 0));
+        var scratch = await ScratchDatabase.CreateAsync(_options, cancellationToken).ConfigureAwait(false);
+        await using (scratch.ConfigureAwait(false))
+        {
+            return await checks.RunAsync(
+                    "restore", async () => $"{await restore.RestoreAsync(path, scratch.Address, cancellationToken).ConfigureAwait(false)}, in {scratch.Description}",
+                    recovers: true).ConfigureAwait(false)
+                && await CheckRestoredAsync(checks, manifest, scratch.Address, isScratch: true, progress, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private Task<bool> CheckRestoredAsync(
+        CheckList checks, BackupManifest manifest, ServerAddress address, bool isScratch, IProgress<BackupProgress>? progress,
+        CancellationToken cancellationToken)
+    {
+        progress?.Report(new BackupProgress(manifest.Id, BackupPhase.Checking, 0));
+        return new RestoredStore(_programs, manifest).CheckAsync(checks, address, isScratch, cancellationToken);
+    }
+
+    private VerificationReport Report(BackupId id, CheckList checks, DateTimeOffset startedAt, long started, bool usable) => new()
+    {
+        Id = id.ToString(),
+        Target = _options.Target!.Description,
+        StartedAt = startedAt,
+        Duration = _time.GetElapsedTime(started),
+        RecoveryTime = usable ? checks.RecoveryTime : null,
+        Checks = checks.Checks,
+    };
+}

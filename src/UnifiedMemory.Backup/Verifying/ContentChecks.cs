@@ -1,0 +1,131 @@
+using Dapper;
+using Npgsql;
+using UnifiedMemory.Backup.Contents;
+
+namespace UnifiedMemory.Backup.Verifying;
+
+/// <summary>Compares a restored database with the manifest of its backup.</summary>
+internal sealed class ContentChecks(BackupManifest manifest)
+{
+    private const string InvalidSql =
+        """
+        SELECT n.nspname || '.' || c.relname
+        FROM pg_index AS i JOIN pg_class AS c ON c.oid = i.indexrelid JOIN pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname = ANY(@schemas) AND NOT (i.indisvalid AND i.indisready)
+        """;
+
+    private readonly StoreNames _names = new(manifest.SchemaPrefix);
+
+    public async Task RunAsync(CheckList checks, NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+        await using (transaction.ConfigureAwait(false))
+        {
+            RecordedContents? restored = null;
+            await checks.RunAsync("versions", async () =>
+            {
+                restored = await new ContentReader(_names).ReadAsync(connection, withRows: false, cancellationToken).ConfigureAwait(false);
+                return CompareVersions(restored);
+            }).ConfigureAwait(false);
+            if (restored is null)
+                return;
+            if (manifest.Kind == BackupKind.Logical)
+            {
+                await checks.RunAsync("rows", () => CompareRowsAsync(connection, cancellationToken)).ConfigureAwait(false);
+                await checks.RunAsync("samples", () => CompareSamplesAsync(connection, cancellationToken)).ConfigureAwait(false);
+            }
+            else
+            {
+                await checks.RunAsync("rows", () => CountRowsAsync(connection, restored.Tables, cancellationToken)).ConfigureAwait(false);
+            }
+
+            await checks.RunAsync("indexes", () => CompareIndexesAsync(connection, restored, cancellationToken)).ConfigureAwait(false);
+            await checks.RunAsync("constraints", () => Task.FromResult(CompareNames("constraints", manifest.Constraints, restored.Constraints))).ConfigureAwait(false);
+        }
+    }
+
+    private string CompareVersions(RecordedContents restored)
+    {
+        var recorded = manifest.Extensions.GetValueOrDefault("vector");
+        var found = restored.Extensions.GetValueOrDefault("vector");
+        Require(found == recorded, $"the extension vector has version {found ?? "none"}, and {recorded ?? "none"} was backed up");
+        Require(restored.SchemaVersion == manifest.SchemaVersion, $"the schema is at version {restored.SchemaVersion}, and {manifest.SchemaVersion} was backed up");
+        Require(restored.Space == manifest.Space, $"the embedding space is {restored.Space.Model}, and {manifest.Space.Model} was backed up");
+        Require(
+            restored.TextSearchConfiguration == manifest.TextSearchConfiguration,
+            $"the text search configuration is {restored.TextSearchConfiguration}, and {manifest.TextSearchConfiguration} was backed up");
+        return $"PostgreSQL {restored.ServerVersion} (backed up: {manifest.ServerVersion}), vector {found}, schema version {restored.SchemaVersion}";
+    }
+
+    private async Task<string> CompareRowsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var wrong = new List<string>();
+        foreach (var table in manifest.Tables)
+        {
+            var rows = await CountAsync(connection, table, cancellationToken).ConfigureAwait(false);
+            if (rows != table.Rows)
+                wrong.Add($"{table.Schema}.{table.Name} has {rows} rows, and {table.Rows} were backed up");
+        }
+
+        Require(wrong.Count == 0, string.Join(", ", wrong));
+        return $"{manifest.Tables.Sum(table => table.Rows)} rows in {manifest.Tables.Count} tables, as recorded";
+    }
+
+    private static async Task<string> CountRowsAsync(
+        NpgsqlConnection connection, IReadOnlyList<RecordedTable> tables, CancellationToken cancellationToken)
+    {
+        var rows = 0L;
+        foreach (var table in tables)
+            rows += await CountAsync(connection, table, cancellationToken).ConfigureAwait(false);
+        return $"{rows} rows in {tables.Count} tables; of which moment is told by the recovery, so they are not compared";
+    }
+
+    private async Task<string> CompareSamplesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        var compared = 0;
+        foreach (var table in manifest.Tables.Where(table => table.Samples.Count > 0))
+        {
+            var key = table.Key.Count > 0 ? RowText.Row(table.Key) : RowText.Hash(table.Columns);
+            var keys = table.Samples.Select(row => row.Key ?? row.Sha256).ToArray();
+            var found = (await connection.QueryAsync<(string Key, string Hash)>(new CommandDefinition(
+                $"SELECT {key}, {RowText.Hash(table.Columns)} FROM {RowText.Table(table.Schema, table.Name)} WHERE {key} = ANY(@keys)",
+                new { keys }, cancellationToken: cancellationToken)).ConfigureAwait(false)).ToLookup(row => row.Key, row => row.Hash);
+            foreach (var row in table.Samples)
+            {
+                Require(
+                    found[row.Key ?? row.Sha256].Contains(row.Sha256),
+                    $"a row of {table.Schema}.{table.Name} is {(found.Contains(row.Key ?? row.Sha256) ? "another one" : "missing")}"
+                    + (row.Key is null ? "" : $": {row.Key}"));
+                compared++;
+            }
+        }
+
+        return $"{compared} sampled rows are the same";
+    }
+
+    private async Task<string> CompareIndexesAsync(NpgsqlConnection connection, RecordedContents restored, CancellationToken cancellationToken)
+    {
+        var invalid = (await connection.QueryAsync<string>(new CommandDefinition(
+            InvalidSql, new { schemas = _names.All }, cancellationToken: cancellationToken)).ConfigureAwait(false)).AsList();
+        Require(invalid.Count == 0, $"not valid: {string.Join(", ", invalid)}");
+        return CompareNames("indexes", manifest.Indexes, restored.Indexes);
+    }
+
+    /// <summary>A physical backup is of a later moment than its manifest, and an index may have been exchanged in between.</summary>
+    private string CompareNames(string what, IReadOnlyList<string> recorded, IReadOnlyList<string> found)
+    {
+        var missing = recorded.Except(found).ToList();
+        Require(missing.Count == 0 || manifest.Kind == BackupKind.Physical, $"missing or not valid: {string.Join(", ", missing)}");
+        return $"{found.Count} {what}, all valid";
+    }
+
+    private static Task<long> CountAsync(NpgsqlConnection connection, RecordedTable table, CancellationToken cancellationToken) =>
+        connection.ExecuteScalarAsync<long>(new CommandDefinition(
+            $"SELECT count(*) FROM {RowText.Table(table.Schema, table.Name)}", cancellationToken: cancellationToken));
+
+    private static void Require(bool condition, string otherwise)
+    {
+        if (!condition)
+            throw new CheckFailedException(otherwise);
+    }
+}

@@ -1,0 +1,27 @@
+using UnifiedMemory.Backup.Programs;
+
+namespace UnifiedMemory.Backup.Verifying;
+
+/// <summary>Everything that is checked of a store that was restored, wherever it is.</summary>
+internal sealed class RestoredStore(PostgresPrograms programs, BackupManifest manifest)
+{
+    /// <param name="checks">Where the outcome goes.</param>
+    /// <param name="address">The database.</param>
+    /// <param name="isScratch">Whether it is thrown away afterwards, and so may be changed.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <returns>Whether the store opens.</returns>
+    public async Task<bool> CheckAsync(CheckList checks, ServerAddress address, bool isScratch, CancellationToken cancellationToken)
+    {
+        var connection = await address.OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
+            var major = connection.PostgreSqlVersion.Major;
+            await new ContentChecks(manifest).RunAsync(checks, connection, cancellationToken).ConfigureAwait(false);
+            await new StructureCheck(programs).RunAsync(checks, address, manifest.Schemas, major, isScratch, cancellationToken).ConfigureAwait(false);
+        }
+
+        // The last one, as it may migrate.
+        await new StoreAnswers(manifest).RunAsync(checks, address.ConnectionString, isScratch, cancellationToken).ConfigureAwait(false);
+        return checks.Checks.Any(check => check is { Name: "store", Outcome: CheckOutcome.Passed });
+    }
+}

@@ -1,0 +1,90 @@
+namespace UnifiedMemory.Backup.Verifying;
+
+/// <summary>Opens the restored store as a host does, and asks it what was recorded.</summary>
+internal sealed class StoreAnswers(BackupManifest manifest)
+{
+    /// <summary>What searches by index must find at least of what comparing everything finds.</summary>
+    private const double LeastRecall = 0.9;
+
+    private const int Limit = 10;
+
+    public async Task RunAsync(CheckList checks, string connectionString, bool mayMigrate, CancellationToken cancellationToken)
+    {
+        var options = new UnifiedMemoryOptions
+        {
+            ConnectionString = connectionString,
+            SchemaPrefix = manifest.SchemaPrefix,
+            TextSearchConfiguration = manifest.TextSearchConfiguration,
+            MaxPoolSize = 2,
+            ApplicationName = "UnifiedMemory.Backup",
+        };
+        options.Indexes.HalfPrecision = manifest.Space.Dimensions > 2000;
+        var store = UnifiedMemoryStore.Create(options, new RecordedEmbeddings(manifest));
+        await using (store.ConfigureAwait(false))
+        {
+            if (!await checks.RunAsync("store", () => OpenAsync(store, mayMigrate, cancellationToken), recovers: true).ConfigureAwait(false))
+                return;
+            await checks.RunAsync("searches", () => manifest switch
+            {
+                { Canaries.Count: 0 } => throw new CheckSkippedException("no search was recorded: the store held no memory without an expiry"),
+                { Kind: BackupKind.Physical } => AnswerAsync(store, cancellationToken),
+                _ => CompareAsync(store, cancellationToken),
+            }).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<string> OpenAsync(UnifiedMemoryStore store, bool mayMigrate, CancellationToken cancellationToken)
+    {
+        var migrated = "";
+        if (mayMigrate && (await store.GetMigrationStatusAsync(cancellationToken).ConfigureAwait(false)).Pending.Count > 0)
+        {
+            var status = await store.MigrateAsync(cancellationToken).ConfigureAwait(false);
+            migrated = $", after migrating from version {manifest.SchemaVersion} to {status.Applied[^1]}";
+        }
+
+        var count = await store.CountAsync(new MemoryFilter { Namespace = MemoryFilter.AllNamespaces }, cancellationToken).ConfigureAwait(false);
+        return $"opens and counts {count} memories{migrated}";
+    }
+
+    private async Task<string> CompareAsync(UnifiedMemoryStore store, CancellationToken cancellationToken)
+    {
+        var expected = 0;
+        var foundByIndex = 0;
+        for (var i = 0; i < manifest.Canaries.Count; i++)
+        {
+            var canary = manifest.Canaries[i];
+            var exact = await SearchAsync(store, i, exact: true, cancellationToken).ConfigureAwait(false);
+            var missing = canary.Ids.Except(exact).ToList();
+            if (missing.Count > 0)
+                throw new CheckFailedException($"search {i} no longer finds {string.Join(", ", missing)}");
+            var byIndex = await SearchAsync(store, i, exact: false, cancellationToken).ConfigureAwait(false);
+            expected += canary.Ids.Count;
+            foundByIndex += canary.Ids.Intersect(byIndex).Count();
+        }
+
+        if (foundByIndex < LeastRecall * expected)
+            throw new CheckFailedException($"searches as the store plans them find {foundByIndex} of the {expected} recorded memories");
+        return $"{manifest.Canaries.Count} searches find the {expected} recorded memories; as the store plans them, {foundByIndex}";
+    }
+
+    private async Task<string> AnswerAsync(UnifiedMemoryStore store, CancellationToken cancellationToken)
+    {
+        var found = 0;
+        for (var i = 0; i < manifest.Canaries.Count; i++)
+            found += (await SearchAsync(store, i, exact: false, cancellationToken).ConfigureAwait(false)).Count;
+        return $"{manifest.Canaries.Count} searches answer with {found} memories; of which moment is told by the recovery, so they are not compared";
+    }
+
+    private async Task<List<Guid>> SearchAsync(UnifiedMemoryStore store, int canary, bool exact, CancellationToken cancellationToken)
+    {
+        var matches = await store.SearchAsync(
+            new MemoryQuery(RecordedEmbeddings.TextOf(canary))
+            {
+                Namespace = manifest.Canaries[canary].Namespace,
+                Mode = SearchMode.Vector,
+                Limit = Limit,
+                Exact = exact,
+            }, cancellationToken).ConfigureAwait(false);
+        return [.. matches.Select(match => match.Record.Id)];
+    }
+}

@@ -1,0 +1,134 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Time.Testing;
+using UnifiedMemory.Backup.Hosting;
+
+namespace UnifiedMemory.Backup.Tests;
+
+public sealed class ScheduleTests : BackupFixture
+{
+    private static readonly DateTimeOffset Noon = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
+
+    [TestCase("2026-03-01 02:00", "2026-03-01 12:00", "2026-03-02 02:00", TestName = "The next one is the next time of the schedule")]
+    [TestCase("2026-02-20 02:00", "2026-03-01 12:00", "2026-02-21 02:00", TestName = "What was missed is due since then, and so now")]
+    [TestCase("2031-01-01 02:00", "2026-03-01 12:00", "2026-03-02 02:00", TestName = "A last one in the future does not stop the schedule for years")]
+    public void Due(string last, string now, string due) =>
+        Assert.That(new CronSchedule("0 2 * * *", "UTC").DueAfter(Utc(last), Utc(now)), Is.EqualTo(Utc(due)));
+
+    [Test]
+    public void The_time_zone_is_the_one_that_was_named()
+    {
+        var schedule = new CronSchedule("30 2 * * *", "Europe/Berlin");
+
+        Assert.That(schedule.DueAfter(Utc("2026-01-10 02:00"), Utc("2026-01-10 02:00")), Is.EqualTo(Utc("2026-01-11 01:30")));
+        Assert.That(schedule.DueAfter(Utc("2026-03-28 02:00"), Utc("2026-03-28 02:00")), Is.EqualTo(Utc("2026-03-29 01:00")), "there is no 02:30 that night");
+    }
+
+    [Test]
+    public async Task Two_hosts_make_one_backup_a_day_and_one_for_all_that_were_missed()
+    {
+        var time = new FakeTimeProvider(Noon);
+        using var first = NewHost(time);
+        using var second = NewHost(time);
+        await Task.WhenAll(first.StartAsync(), second.StartAsync());
+        var backup = first.Services.GetRequiredService<StoreBackup>();
+
+        await Eventually.TrueAsync(async () => await VerifiedAsync(backup) == 1, "the first one is made at once");
+        await Eventually.TrueAsync(async () => await AdvanceAsync(time, backup, TimeSpan.FromMinutes(30)) == 2, "the next one is made at two");
+        var backups = await backup.ListAsync();
+        Assert.That(backups[0].StartedAt, Is.InRange(Utc("2026-03-02 02:00"), Utc("2026-03-02 03:00")));
+
+        await Task.WhenAll(first.StopAsync(), second.StopAsync());
+        time.Advance(TimeSpan.FromDays(5));
+        using var third = NewHost(time);
+        await third.StartAsync();
+        await Eventually.TrueAsync(async () => await VerifiedAsync(backup) == 3, "what was missed is made up for");
+        Assert.That(await AdvanceAsync(time, backup, TimeSpan.FromMinutes(30)), Is.EqualTo(3), "once");
+        await third.StopAsync();
+    }
+
+    [Test]
+    public async Task The_newest_backup_is_verified_again_by_its_own_schedule()
+    {
+        var time = new FakeTimeProvider(Noon); // a Sunday
+        using var host = NewHost(time, options => (options.Schedule, options.VerificationSchedule) = (null, "0 5 * * 0"));
+        var backup = host.Services.GetRequiredService<StoreBackup>();
+        Assert.That((await backup.RunAsync())!.Passed);
+        await host.StartAsync();
+        File.Delete(Path.Combine(TargetPath, TargetFiles.Single(name => name.EndsWith(".dump", StringComparison.Ordinal))));
+
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                time.Advance(TimeSpan.FromHours(1));
+                await Task.Delay(20);
+                return (await backup.ListAsync()).Single().State == BackupState.Failed;
+            },
+            "what the target has lost is noticed");
+
+        Assert.That((await backup.GetReportAsync((await backup.ListAsync()).Single().Id))!.StartedAt, Is.GreaterThanOrEqualTo(Noon.AddDays(6)));
+        await host.StopAsync();
+    }
+
+    [Test]
+    public async Task Health_says_whether_there_is_a_backup_to_rely_on()
+    {
+        var time = new FakeTimeProvider(Noon);
+        using var host = NewHost(time, options => options.Schedule = null);
+        var backup = host.Services.GetRequiredService<StoreBackup>();
+        var health = host.Services.GetRequiredService<HealthCheckService>();
+
+        Assert.That((await health.CheckHealthAsync()).Status, Is.EqualTo(HealthStatus.Unhealthy), "there is none");
+        Assert.That((await backup.RunAsync())!.Passed);
+        Assert.That((await health.CheckHealthAsync()).Status, Is.EqualTo(HealthStatus.Healthy));
+        time.Advance(TimeSpan.FromHours(51));
+        Assert.That((await health.CheckHealthAsync()).Status, Is.EqualTo(HealthStatus.Degraded), "it is old");
+        var manifest = await backup.TakeAsync();
+        File.Delete(Path.Combine(TargetPath, manifest.FileName));
+        await backup.VerifyAsync(manifest.Id);
+        var report = (await health.CheckHealthAsync()).Entries["unifiedmemory-backup"];
+        Assert.That(report.Status, Is.EqualTo(HealthStatus.Unhealthy));
+        Assert.That(report.Description, Does.Contain(manifest.Id));
+    }
+
+    private static DateTimeOffset Utc(string text) => DateTimeOffset.Parse(text + "Z", System.Globalization.CultureInfo.InvariantCulture);
+
+    private static async Task<int> VerifiedAsync(StoreBackup backup) => (await backup.ListAsync()).Count(one => one.State == BackupState.Verified);
+
+    private static async Task<int> AdvanceAsync(FakeTimeProvider time, StoreBackup backup, TimeSpan by)
+    {
+        // Never past a backup that is being made.
+        var (before, all) = (await VerifiedAsync(backup), (await backup.ListAsync()).Count);
+        if (before == all)
+            time.Advance(by);
+        await Task.Delay(20);
+        return await VerifiedAsync(backup);
+    }
+
+    private IHost NewHost(TimeProvider time, Action<BackupOptions>? configure = null)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Services.AddSingleton(time);
+        builder.Services
+            .AddUnifiedMemory(options =>
+            {
+                options.ConnectionString = ConnectionString;
+                options.SchemaPrefix = Prefix;
+                options.PurgeInterval = TimeSpan.Zero;
+                options.Indexes.Interval = TimeSpan.Zero;
+            })
+            .UseEmbeddingProvider(_ => Embeddings)
+            .AddBackup(options =>
+            {
+                var defaults = NewOptions();
+                options.Target = defaults.Target;
+                options.WorkDirectory = defaults.WorkDirectory;
+                options.ScratchConnectionString = defaults.ScratchConnectionString;
+                options.VerificationSchedule = null;
+                configure?.Invoke(options);
+            });
+        builder.Services.AddHealthChecks().AddUnifiedMemoryBackup();
+        return builder.Build();
+    }
+}
