@@ -85,10 +85,10 @@ public sealed class S3TargetTests : BackupFixture
     public async Task A_part_that_a_cut_has_lost_is_sent_again()
     {
         var data = RandomNumberGenerator.GetBytes((3 * PartBytes) + 7);
-        _proxy.CutWhenClientSends("partNumber=2", times: 2);
+        _proxy.CutWhenClientSends("partNumber=2", times: 8);
         await WriteAsync("file", data);
 
-        Assert.That(_proxy.FaultsFired, Is.EqualTo(2));
+        Assert.That(_proxy.FaultsFired, Is.EqualTo(8));
         Assert.That(await HashAsync("file"), Is.EqualTo(Convert.ToHexString(SHA256.HashData(data))));
         Assert.That(await UploadsAsync(), Is.Zero);
     }
