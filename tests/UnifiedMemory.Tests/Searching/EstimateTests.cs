@@ -16,7 +16,7 @@ public sealed class EstimateTests : StoreFixture
             $"""
             INSERT INTO {Table} (namespace, id, memory_type, kind, tags, source_system, content, content_hash, identity_hash, embedding, expires_at)
             SELECT CASE WHEN i % 20 = 0 THEN 'small' ELSE 'default' END, gen_random_uuid(), 'rag',
-                   CASE WHEN i > {Count - 65} THEN 'late' WHEN i <= 5000 THEN 'early' ELSE 'other' END, CASE WHEN i % 1000 = 1 THEN ARRAY['rare'] ELSE ARRAY[]::text[] END,
+                   CASE WHEN i > {Count / 2} AND i % 500 = 3 THEN 'late' WHEN i <= 5000 THEN 'early' ELSE 'other' END, CASE WHEN i % 1000 = 1 THEN ARRAY['rare'] ELSE ARRAY[]::text[] END,
                    CASE WHEN i % 10 = 1 THEN 'tenth' ELSE 'most' END, 'one two three', sha256('x'), sha256(i::text::bytea), '[1,0,0,0,0,0,0,0]',
                    CASE WHEN i % 4 = 2 THEN now() - interval '1 hour' END
             FROM generate_series(1, {Count}) AS i;

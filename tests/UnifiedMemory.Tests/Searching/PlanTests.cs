@@ -29,24 +29,6 @@ public sealed class PlanTests : StoreFixture
     }
 
     [Test]
-    public async Task What_half_precision_cannot_tell_apart_comes_in_the_true_order()
-    {
-        var angles = Enumerable.Range(0, 3000).Select(i => 180 + (i * 0.05))
-            .Concat(from around in Enumerable.Range(1, 20) from step in Enumerable.Range(0, 12) select (around * 5) + (step * 0.02));
-        await Store.StoreManyAsync(angles.Select(angle => new NewMemory(string.Create(CultureInfo.InvariantCulture, $"angle {angle:0.###}"), MemoryType.Rag)));
-        await VectorIndexes.CreateHalfPrecisionAsync(Prefix, Embeddings.Dimensions);
-        await using var store = NewStore();
-
-        for (var around = 1; around <= 20; around++)
-        {
-            var query = new MemoryQuery(string.Create(CultureInfo.InvariantCulture, $"angle {(around * 5) - 0.06:0.###}")) { Mode = SearchMode.Vector, Limit = 3 };
-            var found = await store.SearchAsync(query);
-            var exact = await store.SearchAsync(query with { Exact = true });
-            Assert.That(found.Select(match => match.Record.Content), Is.EqualTo(exact.Select(match => match.Record.Content)));
-        }
-    }
-
-    [Test]
     public async Task A_rare_tag_is_compared_exactly()
     {
         await StoreAsync();
