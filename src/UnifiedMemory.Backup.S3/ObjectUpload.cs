@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using Amazon.Runtime;
 using Amazon.S3;
@@ -81,7 +82,7 @@ internal sealed class ObjectUpload(IAmazonS3 client, string bucket, string key, 
             // Not cancelled: parts that nobody asks for are paid for.
             await client.AbortMultipartUploadAsync(bucket, key, _uploadId, CancellationToken.None).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is AmazonClientException or AmazonServiceException or HttpRequestException or IOException)
+        catch (Exception exception) when (exception is AmazonClientException or AmazonServiceException || IsOfNetwork(exception))
         {
             // The failure that led here is the one to tell.
         }
@@ -117,11 +118,14 @@ internal sealed class ObjectUpload(IAmazonS3 client, string bucket, string key, 
         }
     }
 
+    /// <summary>A connection that is cut while HttpClient opens it ends with a bare SocketException.</summary>
+    internal static bool IsOfNetwork(Exception exception) => exception is HttpRequestException or IOException or SocketException;
+
     internal static bool MayPass(Exception exception) => exception switch
     {
         AmazonServiceException service => service.StatusCode is 0 or HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError,
-        AmazonClientException or HttpRequestException or IOException or TimeoutException => true,
-        _ => false,
+        AmazonClientException or TimeoutException => true,
+        _ => IsOfNetwork(exception),
     };
 
     // The store asks for MD5: it tells damage on the way, not an attacker. The manifest's hash is SHA-256.

@@ -124,7 +124,7 @@ public sealed class S3BackupTarget : IBackupTarget
         {
             throw new FileNotFoundException($"There is no such object in {Description}.", exception);
         }
-        catch (Exception exception) when (exception is AmazonClientException or AmazonServiceException or HttpRequestException)
+        catch (Exception exception) when (exception is AmazonClientException or AmazonServiceException || (exception is not IOException && ObjectUpload.IsOfNetwork(exception)))
         {
             throw new IOException($"{Description} failed: {exception.Message}", exception);
         }
