@@ -35,7 +35,7 @@ public sealed class InsightOptions
 
     /// <summary>
     /// Failed tries after which an insight is parked, 1 to 1,000. What was parked while the sink failed for everything (its circuit was
-    /// open) is queued again when the sink is back. Default: 10.
+    /// open) is queued again when the sink is back, for one more try, until it has failed twice as often. Default: 10.
     /// </summary>
     public int MaxAttempts { get; set; } = 10;
 
@@ -52,8 +52,8 @@ public sealed class InsightOptions
     public TimeSpan MaxRetryDelay { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>
-    /// How long a sink is left alone after five tries or more within 30 s of which at least half failed; then one try shows whether it
-    /// is back. Default: 30 s.
+    /// How long a sink is left alone after five tries or more of which at least half failed, within 30 s and five times
+    /// <see cref="DeliveryTimeout"/>; then one try shows whether it is back. Default: 30 s.
     /// </summary>
     public TimeSpan BreakDuration { get; set; } = TimeSpan.FromSeconds(30);
 

@@ -60,7 +60,8 @@ internal sealed class InsightDispatcher(
         {
             var stopping = stop.IsCancellationRequested;
             queue.WakeUp.Reset();
-            TimeSpan? next;
+            TimeSpan? next = null;
+            var failed = false;
             try
             {
                 await open(abort).ConfigureAwait(false);
@@ -73,13 +74,14 @@ internal sealed class InsightDispatcher(
             catch (Exception exception)
             {
                 Log.DispatchFailed(logger, queue.Name, exception);
-                next = PauseAfterFailure;
+                failed = true;
             }
 
             if (stopping)
                 return;
             var wait = next < options.PollInterval ? Max(next.Value, ShortestWait) : options.PollInterval;
-            await UntilOrCancelledAsync(queue.WakeUp.WaitAsync(wait, time, stop)).ConfigureAwait(false);
+            await UntilOrCancelledAsync(failed ? Task.Delay(PauseAfterFailure, time, stop) : queue.WakeUp.WaitAsync(wait, time, stop))
+                .ConfigureAwait(false);
         }
     }
 
@@ -97,7 +99,7 @@ internal sealed class InsightDispatcher(
             {
                 return;
             }
-            catch (UnifiedMemoryException)
+            catch (Exception)
             {
                 // The deliveries say so.
             }

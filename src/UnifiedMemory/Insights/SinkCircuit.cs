@@ -10,6 +10,8 @@ internal sealed class SinkCircuit
 {
     private const int FewestTries = 5;
     private const int LongestReason = 500;
+
+    /// <summary>Besides the fewest tries one after the other, each with the time-out at its end.</summary>
     private static readonly TimeSpan Sampling = TimeSpan.FromSeconds(30);
 
     private readonly NamedSink _sink;
@@ -29,7 +31,7 @@ internal sealed class SinkCircuit
             {
                 FailureRatio = 0.5,
                 MinimumThroughput = FewestTries,
-                SamplingDuration = Sampling,
+                SamplingDuration = Sampling + (FewestTries * options.DeliveryTimeout),
                 BreakDuration = options.BreakDuration,
                 StateProvider = _state,
                 ShouldHandle = arguments => ValueTask.FromResult(arguments.Outcome.Result is { Outcome: InsightOutcome.Unavailable }),

@@ -8,6 +8,7 @@ internal sealed class SinkOutage(InsightOptions options, TimeProvider time)
 {
     private readonly Lock _lock = new();
     private Guid? _failed;
+    private bool _othersFailed;
 
     /// <summary>True in the beginning: the process before this one may have ended in an outage.</summary>
     private bool _isOutage = true;
@@ -20,8 +21,9 @@ internal sealed class SinkOutage(InsightOptions options, TimeProvider time)
     {
         lock (_lock)
         {
-            var isOutage = isOpen || (_failed is { } other && other != id);
             _failed ??= id;
+            _othersFailed |= _failed != id;
+            var isOutage = isOpen || _othersFailed;
             _isOutage |= isOutage;
             return isOutage;
         }
@@ -36,6 +38,7 @@ internal sealed class SinkOutage(InsightOptions options, TimeProvider time)
         lock (_lock)
         {
             _failed = null;
+            _othersFailed = false;
             if (!_isOutage && time.GetElapsedTime(_ended) < options.MaxRetryDelay)
                 return false;
             _isOutage = false;

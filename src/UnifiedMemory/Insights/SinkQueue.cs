@@ -9,6 +9,9 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
 {
     private const int NamespacesAtOnce = 200;
 
+    /// <summary>Times the attempts after which an insight is parked: from there on it stays so, whatever fails beside it.</summary>
+    private const int RevivedUpTo = 2;
+
     private readonly SinkCircuit _circuit = new(sink, options, time, logger);
 
     private readonly SinkOutage _outage = new(options, time);
@@ -50,7 +53,7 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
                 new ParallelOptions { MaxDegreeOfParallelism = options.Parallelism, CancellationToken = cancellationToken },
                 async (name, token) =>
                 {
-                    if (await RunAsync(name, isTrial ? 1 : options.BatchSize, tally, token).ConfigureAwait(false))
+                    if (await RunAsync(name, isTrial, tally, token).ConfigureAwait(false))
                         Volatile.Write(ref progressed, true);
                 }).ConfigureAwait(false);
             if (heads.Where(head => head.WaitSeconds > 0).Min(head => head.WaitSeconds) is { } wait)
@@ -62,36 +65,46 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
     }
 
     /// <returns>Whether anything was decided.</returns>
-    private async Task<bool> RunAsync(string name, int limit, DispatchTally tally, CancellationToken cancellationToken)
+    private async Task<bool> RunAsync(string name, bool isTrial, DispatchTally tally, CancellationToken cancellationToken)
     {
         var lease = new Lease(Guid.NewGuid(), sink.Name, name, options.LeaseDuration);
         var claimed = time.GetTimestamp();
-        var rows = await outbox.ClaimAsync(lease, options.OrderedAttempts, limit, cancellationToken).ConfigureAwait(false);
+        List<QueuedRow> rows = [];
         var decided = 0;
+        var tried = 0;
         try
         {
+            rows = await (isTrial
+                ? outbox.ClaimTrialAsync(lease, options.OrderedAttempts, cancellationToken)
+                : outbox.ClaimAsync(lease, options.OrderedAttempts, options.BatchSize, cancellationToken)).ConfigureAwait(false);
             // No try that may outlast the lease: another host would make it, too.
             while (decided < rows.Count && time.GetElapsedTime(claimed) + options.DeliveryTimeout < options.LeaseDuration)
             {
                 var row = rows[decided];
                 var wasOpen = !_circuit.IsClosed;
+                tried = decided + 1;
                 if (await _circuit.TryAsync(row.ToInsight(), cancellationToken).ConfigureAwait(false) is not { } answer)
+                {
+                    tried = decided;
                     break;
+                }
+
                 var passes = await RecordAsync(lease, row, answer, wasOpen, tally).ConfigureAwait(false);
                 decided++;
                 if (!passes)
                     break;
             }
+
+            if (decided < rows.Count)
+                await outbox.ReleaseAsync(lease, Ids(rows.Skip(decided)), CancellationToken.None).ConfigureAwait(false);
+            return decided > 0;
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch
         {
-            await outbox.ReleaseAsync(lease, [rows[decided].Id], tried: true, CancellationToken.None).ConfigureAwait(false);
-            await ReleaseAsync(lease, rows.Skip(decided + 1)).ConfigureAwait(false);
+            // Also after a claim: it may have been committed.
+            await GiveBackAsync(lease, Ids(rows.Skip(tried))).ConfigureAwait(false);
             throw;
         }
-
-        await ReleaseAsync(lease, rows.Skip(decided)).ConfigureAwait(false);
-        return decided > 0;
     }
 
     /// <summary>Writes down what became of a try, also when the host is stopping.</summary>
@@ -103,7 +116,8 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
             await outbox.DeliveredAsync(lease, row.Id, CancellationToken.None).ConfigureAwait(false);
             tally.Delivered(sink.Name);
             if (_outage.EndsWithSuccess()
-                && await outbox.ReviveAsync(sink.Name, CancellationToken.None).ConfigureAwait(false) is > 0 and var revived)
+                && await outbox.ReviveAsync(sink.Name, RevivedUpTo * options.MaxAttempts, CancellationToken.None).ConfigureAwait(false)
+                    is > 0 and var revived)
                 Log.InsightsRevived(logger, sink.Name, revived);
             return true;
         }
@@ -121,12 +135,23 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
             Log.InsightParked(logger, row.Id, sink.Name, row.Attempts, reason);
         else
             Log.DeliveryFailed(logger, row.Id, sink.Name, row.Attempts, reason);
-        return park || failures >= options.OrderedAttempts;
+
+        // One that fails may have taken all of the time-out, and the other namespaces wait for the end of the run.
+        return isRefused;
     }
 
-    private Task ReleaseAsync(Lease lease, IEnumerable<QueuedRow> rows)
+    /// <summary>After a failure, which is what the caller is to see.</summary>
+    private async Task GiveBackAsync(Lease lease, Guid[] untried)
     {
-        List<Guid> ids = [.. rows.Select(row => row.Id)];
-        return ids.Count == 0 ? Task.CompletedTask : outbox.ReleaseAsync(lease, ids, tried: false, CancellationToken.None);
+        try
+        {
+            await outbox.ReleaseAllAsync(lease, untried, CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception exception)
+        {
+            Log.LeaseNotReleased(logger, sink.Name, exception);
+        }
     }
+
+    private static Guid[] Ids(IEnumerable<QueuedRow> rows) => [.. rows.Select(row => row.Id)];
 }

@@ -98,4 +98,7 @@ internal static partial class Log
 
     [LoggerMessage(57, LogLevel.Warning, "An insight in memory {Id} cannot be embedded ({Error}) and is left out")]
     public static partial void InsightNotEmbedded(ILogger logger, Guid id, string error);
+
+    [LoggerMessage(58, LogLevel.Warning, "What was claimed for {Sink} could not be given back; it is free when its lease is over")]
+    public static partial void LeaseNotReleased(ILogger logger, string sink, Exception exception);
 }

@@ -46,30 +46,10 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
         FROM found WHERE found.namespace IS NOT NULL LIMIT @limit
         """;
 
-    /// <summary>
-    /// All of the run or nothing: when another host is claiming it or has just been through, its rows are locked or changed, and taking
-    /// what is left would send a later insight before an earlier one. An attempt whose answer got lost finds its own lease.
-    /// </summary>
-    private readonly string _claim =
-        $"""
-        WITH run AS MATERIALIZED (
-            SELECT namespace, memory_id, sink, bool_and(due_at <= now() AND {NotLeased}) OVER (ORDER BY queued_at, memory_id) AS free
-            FROM (SELECT * FROM {schema.InsightOutbox}
-                  WHERE sink = @sink AND namespace = @namespace AND parked_at IS NULL AND NOT {Aside}
-                  ORDER BY queued_at, memory_id LIMIT @limit) AS first),
-        locked AS MATERIALIZED (
-            SELECT queued.memory_id FROM {schema.InsightOutbox} AS queued JOIN run USING (namespace, memory_id, sink)
-            WHERE run.free AND parked_at IS NULL AND due_at <= now() AND {NotLeased}
-            FOR UPDATE OF queued SKIP LOCKED),
-        claimed AS (
-            UPDATE {schema.InsightOutbox} AS queued
-            SET lease_id = @lease, leased_until = now() + @duration, attempts = attempts + 1
-            FROM locked
-            WHERE queued.namespace = @namespace AND queued.memory_id = locked.memory_id AND queued.sink = @sink
-                AND (SELECT count(*) FROM locked) = (SELECT count(*) FROM run WHERE free)
-            RETURNING queued.*)
-        SELECT {Columns} FROM claimed ORDER BY queued_at, memory_id
-        """;
+    private readonly string _claim = Claim(schema, "queued_at, memory_id");
+
+    /// <summary>What has failed so often that the others pass it says little of the sink, and comes last.</summary>
+    private readonly string _claimTrial = Claim(schema, $"failures >= @patience AND {NotLeased}, queued_at, memory_id");
 
     private readonly string _delivered =
         $"DELETE FROM {schema.InsightOutbox} WHERE namespace = @namespace AND memory_id = @id AND sink = @sink";
@@ -84,15 +64,26 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
 
     private readonly string _release =
         $"""
-        UPDATE {schema.InsightOutbox} SET lease_id = NULL, leased_until = NULL, attempts = attempts - @untried
+        UPDATE {schema.InsightOutbox} SET lease_id = NULL, leased_until = NULL, attempts = attempts - 1
         WHERE namespace = @namespace AND memory_id = ANY (@ids) AND sink = @sink AND lease_id = @lease
         """;
 
-    /// <summary>Half of the failures stay: one that is to blame for them itself does not get all of its tries again and again.</summary>
+    private readonly string _releaseAll =
+        $"""
+        UPDATE {schema.InsightOutbox}
+        SET lease_id = NULL, leased_until = NULL, attempts = attempts - CASE WHEN memory_id = ANY (@untried) THEN 1 ELSE 0 END
+        WHERE namespace = @namespace AND sink = @sink AND parked_at IS NULL AND lease_id = @lease
+        """;
+
+    /// <summary>
+    /// What was parked comes back with its failures, and so for one try: one that is to blame for them itself is parked again by the
+    /// next, and stays so after the most. What still waits for its next try goes on waiting.
+    /// </summary>
     private readonly string _revive =
         $"""
         UPDATE {schema.InsightOutbox}
-        SET parked_at = NULL, failures = CASE WHEN parked_at IS NULL THEN failures ELSE failures / 2 END, due_at = now(), in_outage = false
+        SET parked_at = CASE WHEN failures >= @most THEN parked_at END, in_outage = false,
+            due_at = CASE WHEN parked_at IS NULL OR failures >= @most THEN due_at ELSE now() END
         WHERE sink = @sink AND in_outage AND {NotLeased}
         """;
 
@@ -111,8 +102,15 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
 
     /// <summary>Claims the next insights of a namespace, in their order; none when they are not due, or another host's.</summary>
     public Task<List<QueuedRow>> ClaimAsync(Lease lease, int patience, int limit, CancellationToken cancellationToken) =>
+        ClaimAsync(_claim, lease, patience, limit, cancellationToken);
+
+    /// <summary>Claims one insight of a namespace to see whether the sink is back.</summary>
+    public Task<List<QueuedRow>> ClaimTrialAsync(Lease lease, int patience, CancellationToken cancellationToken) =>
+        ClaimAsync(_claimTrial, lease, patience, limit: 1, cancellationToken);
+
+    private Task<List<QueuedRow>> ClaimAsync(string sql, Lease lease, int patience, int limit, CancellationToken cancellationToken) =>
         database.RunAsync("insight_claim", async (connection, token) => (await connection.QueryAsync<QueuedRow>(new CommandDefinition(
-            _claim,
+            sql,
             lease.Parameters()
                 .Add("duration", NpgsqlDbType.Interval, lease.Duration)
                 .Add("patience", NpgsqlDbType.Integer, patience)
@@ -134,20 +132,49 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
                 .Add("in_outage", NpgsqlDbType.Boolean, failed.InOutage),
             cancellationToken);
 
-    /// <summary>The sink is back: what failed and what was parked while it was away is due now, in the old order.</summary>
-    public Task<int> ReviveAsync(string sink, CancellationToken cancellationToken) =>
+    /// <summary>The sink is back: what was parked while it was away is due now, in the old order, unless it has failed too often.</summary>
+    public Task<int> ReviveAsync(string sink, int mostFailures, CancellationToken cancellationToken) =>
         ExecuteAsync(
             _revive,
-            () => new SqlParameters().Add("sink", NpgsqlDbType.Text, sink).Add("lease", NpgsqlDbType.Uuid, Guid.Empty), cancellationToken);
-
-    /// <summary>Gives back what is claimed and has not been decided.</summary>
-    public Task ReleaseAsync(Lease lease, IReadOnlyList<Guid> ids, bool tried, CancellationToken cancellationToken) =>
-        ExecuteAsync(
-            _release,
-            () => lease.Parameters()
-                .Add("ids", NpgsqlDbType.Array | NpgsqlDbType.Uuid, ids.ToArray())
-                .Add("untried", NpgsqlDbType.Integer, tried ? 0 : 1),
+            () => new SqlParameters()
+                .Add("sink", NpgsqlDbType.Text, sink)
+                .Add("most", NpgsqlDbType.Integer, mostFailures)
+                .Add("lease", NpgsqlDbType.Uuid, Guid.Empty),
             cancellationToken);
+
+    /// <summary>Gives back what is claimed and was not tried.</summary>
+    public Task ReleaseAsync(Lease lease, Guid[] ids, CancellationToken cancellationToken) =>
+        ExecuteAsync(_release, () => lease.Parameters().Add("ids", NpgsqlDbType.Array | NpgsqlDbType.Uuid, ids), cancellationToken);
+
+    /// <summary>Gives back whatever is still claimed, and the attempt to what was certainly not tried.</summary>
+    public Task ReleaseAllAsync(Lease lease, Guid[] untried, CancellationToken cancellationToken) =>
+        ExecuteAsync(
+            _releaseAll, () => lease.Parameters().Add("untried", NpgsqlDbType.Array | NpgsqlDbType.Uuid, untried), cancellationToken);
+
+    /// <summary>
+    /// All of the run or nothing: when another host is claiming it or has just been through, its rows are locked or changed, and taking
+    /// what is left would send a later insight before an earlier one. An attempt whose answer got lost finds its own lease.
+    /// </summary>
+    private static string Claim(StoreSchema schema, string order) =>
+        $"""
+        WITH run AS MATERIALIZED (
+            SELECT namespace, memory_id, sink, bool_and(due_at <= now() AND {NotLeased}) OVER (ORDER BY queued_at, memory_id) AS free
+            FROM (SELECT * FROM {schema.InsightOutbox}
+                  WHERE sink = @sink AND namespace = @namespace AND parked_at IS NULL AND NOT {Aside}
+                  ORDER BY {order} LIMIT @limit) AS first),
+        locked AS MATERIALIZED (
+            SELECT queued.memory_id FROM {schema.InsightOutbox} AS queued JOIN run USING (namespace, memory_id, sink)
+            WHERE run.free AND parked_at IS NULL AND due_at <= now() AND {NotLeased}
+            FOR UPDATE OF queued SKIP LOCKED),
+        claimed AS (
+            UPDATE {schema.InsightOutbox} AS queued
+            SET lease_id = @lease, leased_until = now() + @duration, attempts = attempts + 1
+            FROM locked
+            WHERE queued.namespace = @namespace AND queued.memory_id = locked.memory_id AND queued.sink = @sink
+                AND (SELECT count(*) FROM locked) = (SELECT count(*) FROM run WHERE free)
+            RETURNING queued.*)
+        SELECT {Columns} FROM claimed ORDER BY queued_at, memory_id
+        """;
 
     private Task<int> ExecuteAsync(string sql, Func<SqlParameters> parameters, CancellationToken cancellationToken) =>
         database.RunAsync("insight_done", (connection, token) => connection.ExecuteAsync(

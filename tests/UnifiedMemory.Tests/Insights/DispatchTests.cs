@@ -3,6 +3,8 @@ namespace UnifiedMemory.Tests.Insights;
 /// <summary>What the dispatcher does with what is queued, and with sinks that do not take it.</summary>
 public sealed class DispatchTests : StoreFixture
 {
+    private static readonly string[] Poisoned = [.. Enumerable.Range(0, 5).Select(Texts.Numbered)];
+
     private RecordingSink _sink = null!;
     private UnifiedMemoryStore _store = null!;
 
@@ -76,6 +78,40 @@ public sealed class DispatchTests : StoreFixture
         Assert.That(parked.ParkedAt, Is.Not.Null);
         Assert.That(_sink.Texts, Is.EqualTo(Enumerable.Range(1, 29).Select(Texts.Numbered)));
         Assert.That(await _store.DispatchPendingAsync(), Is.EqualTo(new InsightDispatch(0, 0, 0)), "it is left alone");
+    }
+
+    [Test]
+    public async Task Five_poisoned_ones_at_the_head_hold_up_the_others_for_a_while_and_stay_parked()
+    {
+        await StoreAsync(15);
+        _sink.OnDeliver = (insight, _) => Task.FromResult(
+            Poisoned.Contains(insight.Content) ? InsightDelivery.Unavailable("poisoned") : InsightDelivery.Delivered);
+
+        await DispatchUntilAsync(async () => (await QueuedAsync()) is { Count: 5 } left && left.All(one => one.State == QueuedInsightState.Parked));
+        for (var i = 15; i < 30; i++)
+        {
+            await _store.StoreAsync(new NewMemory(Texts.Numbered(i), MemoryType.Insight));
+            await DispatchUntilAsync(() => _sink.Received.Count == i + 1 - 5);
+            await Task.Delay(50);
+        }
+
+        Assert.That((await QueuedAsync()).Select(one => (one.Insight.Content, one.State)), Is.EquivalentTo(Poisoned.Select(text => (text, QueuedInsightState.Parked))));
+        Assert.That(_sink.Tries.Count(insight => Poisoned.Contains(insight.Content)), Is.LessThanOrEqualTo(5 * 2 * 4));
+        Assert.That(_sink.Texts, Is.EqualTo(Enumerable.Range(5, 25).Select(Texts.Numbered)));
+    }
+
+    [Test]
+    public async Task A_failure_ends_the_run_so_that_other_namespaces_do_not_wait()
+    {
+        await StoreAsync(3, "a");
+        await StoreAsync(1, "b");
+        await TestServer.ExecuteAsync($"UPDATE {Outbox} SET failures = 3 WHERE namespace = 'a'");
+        await using var store = NewStore(options => options.Insights.Parallelism = 1, sinks: [_sink]);
+        _sink.OnDeliver = (insight, _) => Task.FromResult(insight.Namespace == "a" ? InsightDelivery.Unavailable("no") : InsightDelivery.Delivered);
+
+        await store.DispatchPendingAsync();
+
+        Assert.That(_sink.Tries.Select(insight => insight.Namespace), Is.EqualTo(new[] { "a", "b", "a", "a" }));
     }
 
     [Test]

@@ -25,7 +25,7 @@ public sealed class LeaseTests : StoreFixture
         Assert.That(again.Select(row => row.Content), Is.EqualTo(claimed.Select(row => row.Content)), "an answer that got lost");
 
         await outbox.DeliveredAsync(lease, claimed[0].Id, CancellationToken.None);
-        await outbox.ReleaseAsync(lease, [claimed[1].Id], tried: false, CancellationToken.None);
+        await outbox.ReleaseAsync(lease, [claimed[1].Id], CancellationToken.None);
         var next = await outbox.ClaimAsync(NewLease(), patience: 3, limit: 2, CancellationToken.None);
         Assert.That(next.Select(row => row.Content), Is.EqualTo(new[] { Texts.Numbered(1), Texts.Numbered(2) }));
     }
@@ -46,7 +46,7 @@ public sealed class LeaseTests : StoreFixture
             if (got.Count == 1)
             {
                 Assert.That(got[0].Select(row => row.Content), Is.EqualTo(Enumerable.Range(0, 5).Select(Texts.Numbered)), "the first ones, in order");
-                await outbox.ReleaseAsync(leases[Array.IndexOf(claims, got[0])], [.. got[0].Select(row => row.Id)], tried: false, CancellationToken.None);
+                await outbox.ReleaseAsync(leases[Array.IndexOf(claims, got[0])], [.. got[0].Select(row => row.Id)], CancellationToken.None);
             }
         }
     }
@@ -133,6 +133,24 @@ public sealed class LeaseTests : StoreFixture
 
         Assert.That(sink.Received.Select(insight => insight.Attempt), Is.EqualTo(new[] { 2, 1, 1 }));
         Assert.That(sink.Texts, Is.EqualTo(Enumerable.Range(0, 3).Select(Texts.Numbered)));
+    }
+
+    [Test]
+    public async Task What_could_not_be_written_down_is_given_back_with_the_rest()
+    {
+        await StoreAsync(3);
+        await using var store = NewStore(sinks: [new RecordingSink()]);
+        await TestServer.ExecuteAsync(
+            $"""
+            CREATE TABLE {Outbox}_pin AS SELECT namespace, memory_id, sink FROM {Outbox};
+            ALTER TABLE {Outbox}_pin ADD FOREIGN KEY (namespace, memory_id, sink) REFERENCES {Outbox};
+            """);
+
+        Assert.That(async () => await store.DispatchPendingAsync(), Throws.InstanceOf<UnifiedMemoryException>());
+        await TestServer.ExecuteAsync($"DROP TABLE {Outbox}_pin");
+
+        Assert.That(await TestServer.ScalarAsync<long>($"SELECT count(*) FROM {Outbox} WHERE lease_id IS NULL"), Is.EqualTo(3));
+        Assert.That(await TestServer.ScalarAsync<long>($"SELECT sum(attempts) FROM {Outbox}"), Is.EqualTo(1), "two were certainly not tried");
     }
 
     [Test]

@@ -1,0 +1,93 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using UnifiedMemory.Insights;
+
+namespace UnifiedMemory.Tests.Insights;
+
+/// <summary>When a sink counts as away, and what the loops do about failures, by a clock of their own.</summary>
+public sealed class SinkFailureTests
+{
+    private readonly FakeTimeProvider _time = new();
+
+    [Test]
+    public void The_first_one_that_fails_belongs_to_the_outage_as_soon_as_others_fail()
+    {
+        var outage = new SinkOutage(new InsightOptions(), _time);
+        var (first, second) = (Guid.NewGuid(), Guid.NewGuid());
+
+        Assert.That(outage.IncludesFailure(first, isOpen: false), Is.False);
+        Assert.That(outage.IncludesFailure(second, isOpen: false), Is.True);
+        Assert.That(outage.IncludesFailure(first, isOpen: false), Is.True);
+        outage.EndsWithSuccess();
+        Assert.That(outage.IncludesFailure(first, isOpen: false), Is.False);
+    }
+
+    [Test]
+    public async Task Time_outs_one_after_the_other_open_the_circuit()
+    {
+        var sink = new RecordingSink { OnDeliver = (_, _) => new TaskCompletionSource<InsightDelivery>().Task };
+        var options = new InsightOptions();
+        var circuit = new SinkCircuit(new NamedSink("hangs", sink), options, _time, NullLogger.Instance);
+        for (var i = 0; i < 5; i++)
+        {
+            Assert.That(circuit.IsClosed);
+            var tried = circuit.TryAsync(NewInsight(), CancellationToken.None);
+            _time.Advance(options.DeliveryTimeout);
+            Assert.That((await tried)?.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+            _time.Advance(TimeSpan.FromSeconds(1));
+        }
+
+        Assert.That(circuit.IsClosed, Is.False);
+    }
+
+    [Test]
+    public async Task The_backlog_is_watched_on_after_a_failure_of_any_kind()
+    {
+        var calls = 0;
+        using var stop = new CancellationTokenSource();
+        var running = new InsightDispatcher(null!, [], new InsightOptions(), _time, NullLogger.Instance).RunAsync(Fail, stop.Token, stop.Token);
+
+        await Eventually.TrueAsync(() => calls == 1, "it was tried");
+        _time.Advance(TimeSpan.FromSeconds(30));
+        await Eventually.TrueAsync(() => calls == 2, "it was tried again");
+
+        await stop.CancelAsync();
+        await running;
+
+        ValueTask Fail(CancellationToken token)
+        {
+            calls++;
+            throw new OperationCanceledException("the time-out of a provider");
+        }
+    }
+
+    [Test]
+    public async Task After_a_failure_deliveries_pause_whatever_is_stored_meanwhile()
+    {
+        var calls = 0;
+        using var stop = new CancellationTokenSource();
+        var dispatcher = new InsightDispatcher(
+            null!, [new NamedSink("recording", new RecordingSink())], new InsightOptions(), _time, NullLogger.Instance);
+        var running = dispatcher.RunAsync(Fail, stop.Token, stop.Token);
+
+        // The deliveries and the backlog.
+        Assert.That(calls, Is.EqualTo(2));
+        dispatcher.Wake();
+        _time.Advance(TimeSpan.FromSeconds(14));
+        await Task.Delay(200);
+        Assert.That(calls, Is.EqualTo(2));
+        _time.Advance(TimeSpan.FromSeconds(1));
+        await Eventually.TrueAsync(() => calls == 3, "it goes on after the pause");
+
+        await stop.CancelAsync();
+        await running;
+
+        ValueTask Fail(CancellationToken token)
+        {
+            Interlocked.Increment(ref calls);
+            throw new UnifiedMemoryException("open", "down", isTransient: true);
+        }
+    }
+
+    private static Insight NewInsight() => new(Guid.NewGuid(), "default", Texts.Good, InsightType.General, 1, DateTimeOffset.UnixEpoch);
+}
