@@ -17,7 +17,7 @@ internal sealed class JsonLinesSink(string path) : IInsightSink, IDisposable
         try
         {
             // From the second try on, an earlier one may have arrived; a line that was broken off has not.
-            if (insight.Attempt > 1 && File.Exists(path) && File.ReadLines(path).Any(old => old.Contains(insight.Id.ToString(), StringComparison.Ordinal) && old.EndsWith('}')))
+            if (insight.Attempt > 1 && File.Exists(path) && File.ReadLines(path).Any(old => old.Contains($"\"Id\":\"{insight.Id}\"", StringComparison.Ordinal) && old.EndsWith('}')))
                 return InsightDelivery.Delivered;
             using var file = new FileStream(path, FileMode.OpenOrCreate);
             var start = file.Length > 0 && file.Seek(-1, SeekOrigin.End) >= 0 && file.ReadByte() != '\n' ? "\n" : "";

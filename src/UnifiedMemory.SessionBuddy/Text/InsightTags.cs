@@ -32,8 +32,6 @@ internal static class InsightTags
         return tags;
     }
 
-    private static string HashOf(string content) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content)))[..8];
-
     public static string NameOf(InsightType type) => type switch
     {
         InsightType.Pattern => "pattern",
@@ -42,4 +40,6 @@ internal static class InsightTags
         InsightType.Gotcha => "gotcha",
         _ => "general",
     };
+
+    private static string HashOf(string content) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content)))[..8];
 }
