@@ -20,6 +20,9 @@ public sealed class SessionBuddyFile(string path, ILoggerFactory? loggerFactory 
     private readonly ILogger _logger = (loggerFactory ?? NullLoggerFactory.Instance).CreateLogger<SessionBuddyFile>();
     private readonly TimeProvider _time = timeProvider ?? TimeProvider.System;
 
+    /// <summary>The collection whose table of before June 2026 is known too.</summary>
+    internal string CollectionTag { get; init; } = new SessionBuddyOptions().CollectionTag;
+
     /// <summary>
     /// Reads reflections, insights, conversations, patterns, groups and dependencies, of this layout and of the former ones, and
     /// stores them: embedded anew, what is there already not again. The file is opened for reading only. Safe to run again,
@@ -58,7 +61,9 @@ public sealed class SessionBuddyFile(string path, ILoggerFactory? loggerFactory 
     /// </summary>
     /// <param name="store">Where from.</param>
     /// <param name="cancellationToken">Ends the export; then nothing is written.</param>
-    /// <exception cref="UnifiedMemoryException">The file cannot be written now, or the store failed.</exception>
+    /// <exception cref="UnifiedMemoryException">
+    /// The file cannot be written now, has no layout that is known, or the store failed. Nothing is written.
+    /// </exception>
     public async Task<SessionBuddyExport> ExportProjectsAsync(UnifiedMemoryStore store, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(store);
@@ -77,7 +82,7 @@ public sealed class SessionBuddyFile(string path, ILoggerFactory? loggerFactory 
             Log.Exported(_logger, export.Patterns, export.Dependencies, export.Groups, _path);
             return export;
         }
-        catch (Exception exception) when (exception is FileUnavailableException or DuckDBException)
+        catch (Exception exception) when (exception is FileUnavailableException or UnknownLayoutException or DuckDBException)
         {
             throw Failure("export", exception);
         }
@@ -86,6 +91,8 @@ public sealed class SessionBuddyFile(string path, ILoggerFactory? loggerFactory 
     private SessionBuddyExport Write(
         DuckDBConnection connection, List<ProjectPattern> patterns, List<ProjectDependency> dependencies, CancellationToken cancellationToken)
     {
+        // Any other DuckDB file would take the tables.
+        _ = ReflectionLayout.Of(DuckDbFile.TablesOf(connection), CollectionTag);
         using var transaction = connection.BeginTransaction();
         ProjectTables.Create(connection);
         foreach (var pattern in patterns)
@@ -112,7 +119,10 @@ public sealed class SessionBuddyFile(string path, ILoggerFactory? loggerFactory 
     }
 
     /// <summary>A message of DuckDB may quote a value, so it is not repeated.</summary>
-    private UnifiedMemoryException Failure(string operation, Exception cause) => cause is FileUnavailableException
-        ? new UnifiedMemoryException(operation, cause.Message, isTransient: File.Exists(_path), cause)
-        : new UnifiedMemoryException(operation, $"DuckDB failed on {_path}: {((DuckDBException)cause).ErrorType} error.", isTransient: false);
+    private UnifiedMemoryException Failure(string operation, Exception cause) => cause switch
+    {
+        FileUnavailableException => new UnifiedMemoryException(operation, cause.Message, isTransient: File.Exists(_path), cause),
+        UnknownLayoutException => new UnifiedMemoryException(operation, $"{_path}: {cause.Message}", isTransient: false, cause),
+        _ => new UnifiedMemoryException(operation, $"DuckDB failed on {_path}: {((DuckDBException)cause).ErrorType} error.", isTransient: false),
+    };
 }

@@ -93,10 +93,22 @@ public sealed class DeliveringTests : SinkFixture
         await Sink.DeliverAsync(insight, default);
 
         Assert.That((await Sink.DeliverAsync(insight with { Attempt = 2 }, default)).Outcome, Is.EqualTo(InsightOutcome.Delivered));
-        Assert.That((Server.Stored.Count, Server.Searches), Is.EqualTo((1, 1)));
+        Assert.That((Server.Stored.Count, Server.Searches), Is.EqualTo((1, 2)), "found, and no part of a longer text");
 
         Assert.That((await Sink.DeliverAsync(NewInsight() with { Attempt = 2 }, default)).Outcome, Is.EqualTo(InsightOutcome.Delivered));
-        Assert.That((Server.Stored.Count, Server.Searches), Is.EqualTo((2, 2)), "one that had not arrived is sent");
+        Assert.That((Server.Stored.Count, Server.Searches), Is.EqualTo((2, 3)), "one that had not arrived is sent");
+    }
+
+    [Test]
+    public async Task An_insight_that_speaks_of_no_results_is_found()
+    {
+        var insight = NewInsight("Never show 'No results found' while a search still runs.");
+        Server.AbortAfterStoring = 1;
+
+        Assert.That(await Sink.DeliverAsync(insight, default), Is.EqualTo(InsightDelivery.Delivered));
+        Assert.That(await Sink.DeliverAsync(insight with { Attempt = 2 }, default), Is.EqualTo(InsightDelivery.Delivered));
+
+        Assert.That(Server.Stored, Has.Count.EqualTo(1));
     }
 
     [TestCase("❌ Quick search failed: database is locked")]

@@ -50,6 +50,7 @@ public sealed class ExportTests : StoreFixture
     public async Task A_further_export_brings_rows_up_to_date_and_leaves_those_of_Session_Buddy()
     {
         using var file = new ReflectionDatabase(
+            FileLayouts.Current,
             FileLayouts.Projects,
             "INSERT INTO project_dependencies (id, source_project, target_project, dependency_type, description) VALUES ('own', 'shop', 'billing', 'uses', 'its own')");
         var sessionBuddy = new SessionBuddyFile(file.Path);
@@ -112,12 +113,24 @@ public sealed class ExportTests : StoreFixture
     [Test]
     public async Task A_table_with_other_columns_is_an_error_and_nothing_is_written()
     {
-        using var file = new ReflectionDatabase("CREATE TABLE project_dependencies (id TEXT PRIMARY KEY, something TEXT)");
+        using var file = new ReflectionDatabase(FileLayouts.Current, "CREATE TABLE project_dependencies (id TEXT PRIMARY KEY, something TEXT)");
 
         Assert.That(
             async () => await new SessionBuddyFile(file.Path).ExportProjectsAsync(Store),
             Throws.InstanceOf<UnifiedMemoryException>().With.Property(nameof(UnifiedMemoryException.IsTransient)).False);
-        Assert.That(file.Query("SELECT table_name FROM duckdb_tables()").Single().Single(), Is.EqualTo("project_dependencies"));
+        Assert.That(
+            file.Query("SELECT table_name FROM duckdb_tables() ORDER BY ALL").Select(row => row.Single()), Is.EqualTo(new[] { "project_dependencies", "reflections_v2" }));
         await Task.CompletedTask;
+    }
+
+    [Test]
+    public void A_file_that_is_none_of_Session_Buddy_is_left_alone()
+    {
+        using var file = new ReflectionDatabase("CREATE TABLE something_else (id TEXT)");
+
+        Assert.That(
+            async () => await new SessionBuddyFile(file.Path).ExportProjectsAsync(Store),
+            Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("nothing is written").And.Property(nameof(UnifiedMemoryException.IsTransient)).False);
+        Assert.That(file.Query("SELECT table_name FROM duckdb_tables()").Single().Single(), Is.EqualTo("something_else"));
     }
 }

@@ -60,6 +60,38 @@ public sealed class FallbackTests : SinkFixture
     }
 
     [Test]
+    public async Task A_part_that_the_server_stored_before_it_died_is_not_the_insight()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        await using var sink = NewSink(options => (options.FileUse, options.FilePath) = (SessionBuddyFileUse.WhenServerIsDown, file.Path));
+        var insight = NewInsight(string.Concat(Enumerable.Repeat("word ", 3_000)));
+        var calls = 0;
+        Server.OnStore = _ => ++calls == 2 ? SessionBuddyStandIn.Text("Error storing reflection: disk full") : null;
+        Assert.That((await sink.DeliverAsync(insight, default)).Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+        var tags = string.Join("', '", Server.Stored.Single().Tags);
+        file.Execute($"INSERT INTO reflections_v2 (id, content, category, tags) VALUES ('01J', 'x', 'context', ['{tags}'])");
+        await Server.StopAsync();
+
+        for (var attempt = 2; attempt <= 3; attempt++)
+            Assert.That(await sink.DeliverAsync(insight with { Attempt = attempt }, default), Is.EqualTo(InsightDelivery.Delivered));
+
+        Assert.That(file.Single<string>("SELECT content FROM reflections_v2 WHERE id <> '01J'"), Is.EqualTo(insight.Content), "once, and whole");
+    }
+
+    [Test]
+    public async Task A_file_of_another_layout_refuses_nothing_while_the_server_is_away()
+    {
+        using var file = new ReflectionDatabase("CREATE TABLE something_else (id TEXT)");
+        await using var sink = NewSink(options => (options.FileUse, options.FilePath) = (SessionBuddyFileUse.WhenServerIsDown, file.Path));
+        await Server.StopAsync();
+
+        var delivery = await sink.DeliverAsync(NewInsight(), default);
+
+        Assert.That(delivery.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+        Assert.That(delivery.Reason, Does.Contain("nothing is written"));
+    }
+
+    [Test]
     public async Task A_server_that_answers_badly_does_not_send_insights_into_the_file()
     {
         using var file = new ReflectionDatabase(FileLayouts.Current);

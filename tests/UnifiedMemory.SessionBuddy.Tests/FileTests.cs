@@ -108,7 +108,7 @@ public sealed class FileTests
     [TestCase("CREATE TABLE something_else (id TEXT)")]
     [TestCase(FileLayouts.EarlyCurrent)]
     [TestCase("CREATE TABLE default_reflections (id TEXT, content TEXT, tags TEXT[])")]
-    public async Task A_layout_that_is_not_known_is_refused_and_nothing_is_written(string layout)
+    public async Task A_layout_that_is_not_known_is_unavailable_and_nothing_is_written(string layout)
     {
         using var file = new ReflectionDatabase(layout);
         var before = file.Query("SELECT table_name, estimated_size, column_count FROM duckdb_tables()");
@@ -116,7 +116,7 @@ public sealed class FileTests
 
         var delivery = await sink.DeliverAsync(NewInsight(), default);
 
-        Assert.That(delivery.Outcome, Is.EqualTo(InsightOutcome.Refused));
+        Assert.That(delivery.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
         Assert.That(delivery.Reason, Does.Contain("nothing is written"));
         Assert.That(file.Query("SELECT table_name, estimated_size, column_count FROM duckdb_tables()"), Is.EqualTo(before));
     }
@@ -127,7 +127,7 @@ public sealed class FileTests
         using var file = new ReflectionDatabase(FileLayouts.Current.Replace(", metadata JSON", "", StringComparison.Ordinal));
         await using var sink = NewSink(file);
 
-        Assert.That((await sink.DeliverAsync(NewInsight(), default)).Outcome, Is.EqualTo(InsightOutcome.Refused));
+        Assert.That((await sink.DeliverAsync(NewInsight(), default)).Outcome, Is.EqualTo(InsightOutcome.Unavailable));
     }
 
     [Test]

@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using System.Text;
 using CsCheck;
 using UnifiedMemory.SessionBuddy.Text;
@@ -24,8 +25,13 @@ public sealed class LongTextTests : SinkFixture
         Assert.That(parts.Select(part => Encoding.UTF8.GetByteCount(part.Content)), Is.All.LessThanOrEqualTo(10_000));
         Assert.That(string.Concat(parts.Select(part => part.Content)), Is.EqualTo(insight.Content));
         Assert.That(parts.SelectMany(part => part.Tags), Does.Not.Contain("quarantine"));
+        var hash = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(insight.Content)))[..8];
         for (var i = 0; i < parts.Count; i++)
-            Assert.That(parts[i].Tags, Is.SupersetOf(new[] { $"memory_id:{insight.Id}", $"memory_part:{insight.Id}:{i + 1}/{parts.Count}" }));
+        {
+            Assert.That(
+                parts[i].Tags,
+                Is.SupersetOf(new[] { $"memory_id:{insight.Id}", $"memory_parts:{insight.Id}", $"memory_part:{insight.Id}:{hash}:{i + 1}/{parts.Count}" }));
+        }
     }
 
     [Test]
@@ -50,6 +56,39 @@ public sealed class LongTextTests : SinkFixture
         Assert.That(await Sink.DeliverAsync(insight with { Attempt = 2 }, default), Is.EqualTo(InsightDelivery.Delivered));
 
         Assert.That(string.Concat(Server.Stored.Select(part => part.Content)), Is.EqualTo(insight.Content), "each once, in order");
+    }
+
+    [TestCase(1)]
+    [TestCase(45)]
+    [TestCase(60)]
+    public async Task A_further_try_finds_the_first_missing_part_with_few_searches(int failing)
+    {
+        var insight = NewInsight(new string('x', 600_000));
+        var calls = 0;
+        Server.OnStore = _ => ++calls == failing ? SessionBuddyStandIn.Text("Error storing reflection: disk full") : null;
+        await Sink.DeliverAsync(insight, default);
+
+        Assert.That(await Sink.DeliverAsync(insight with { Attempt = 2 }, default), Is.EqualTo(InsightDelivery.Delivered));
+
+        Assert.That(Server.Stored, Has.Count.EqualTo(60));
+        Assert.That(Server.Stored.Select(part => part.Tags[^1]), Is.Unique);
+        Assert.That(Server.Searches, Is.LessThanOrEqualTo(6));
+    }
+
+    [TestCase(35_000)]
+    [TestCase(100)]
+    public async Task A_text_that_was_changed_after_some_parts_had_arrived_is_sent_whole(int bytes)
+    {
+        var insight = NewInsight(LongText("word", 35_000));
+        var calls = 0;
+        Server.OnStore = _ => ++calls is 3 or 5 ? SessionBuddyStandIn.Text("Error storing reflection: disk full") : null;
+        await Sink.DeliverAsync(insight, default);
+        var changed = insight with { Content = LongText("term", bytes), Attempt = 2 };
+
+        for (; changed.Attempt <= 4; changed = changed with { Attempt = changed.Attempt + 1 })
+            await Sink.DeliverAsync(changed, default);
+
+        Assert.That(string.Concat(Server.Stored.Skip(2).Select(part => part.Content)), Is.EqualTo(changed.Content), "each once, in order");
     }
 
     [TestCase("The prompt began with Human: and ended with Assistant: there, which a log should never hold.")]

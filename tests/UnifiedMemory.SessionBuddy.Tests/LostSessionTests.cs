@@ -40,7 +40,7 @@ public sealed class LostSessionTests : SinkFixture
         Server.AbortAfterStoring = 1;
 
         Assert.That(await Sink.DeliverAsync(NewInsight(), default), Is.EqualTo(InsightDelivery.Delivered));
-        Assert.That((Server.Stored.Count, Server.Searches), Is.EqualTo((2, 1)));
+        Assert.That((Server.Stored.Count, Server.Searches), Is.EqualTo((2, 2)));
     }
 
     [Test]

@@ -15,13 +15,10 @@ internal sealed class InsightFile(SessionBuddyOptions options, TimeProvider time
         {
             return await DuckDbFile.RunAsync(Path, readOnly: false, (connection, _) => Write(connection, insight), cancellationToken).ConfigureAwait(false);
         }
-        catch (FileUnavailableException exception)
+        catch (Exception exception) when (exception is FileUnavailableException or UnknownLayoutException)
         {
+            // Neither is the insight's fault: the server, or a file of another version, may take it later.
             return InsightDelivery.Unavailable(exception.Message);
-        }
-        catch (UnknownLayoutException exception)
-        {
-            return InsightDelivery.Refused(exception.Message);
         }
         catch (DuckDBException exception)
         {

@@ -1,3 +1,5 @@
+using UnifiedMemory.SessionBuddy.Text;
+
 namespace UnifiedMemory.SessionBuddy.Files;
 
 /// <summary>How a file keeps reflections and insights: the table, and the statement that adds an insight.</summary>
@@ -35,7 +37,12 @@ internal sealed record ReflectionLayout(string Table, string InsertSql)
 
     public bool HasProject => Table == CurrentTable;
 
-    public string FindSql => $"SELECT count(*) FROM {DuckDbFile.Quote(Table)} WHERE id = $id OR list_contains(tags, $memory_id)";
+    /// <summary>One part among several that came through the server is not the insight.</summary>
+    public string FindSql =>
+        $"""
+        SELECT count(*) FROM {DuckDbFile.Quote(Table)}
+        WHERE id = $id OR (list_contains(tags, $memory_id) AND len([tag FOR tag IN tags IF starts_with(tag, '{InsightTags.PartPrefix}')]) = 0)
+        """;
 
     /// <summary>
     /// The layout of a file. A file may hold both tables: an early <c>reflections_v2</c> without insights was made beside the

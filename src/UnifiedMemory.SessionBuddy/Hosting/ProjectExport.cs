@@ -9,7 +9,7 @@ internal sealed class ProjectExport(
     UnifiedMemoryStore store, SessionBuddyOptions options, ILoggerFactory loggerFactory, TimeProvider time) : BackgroundService
 {
     private readonly ILogger _logger = loggerFactory.CreateLogger<ProjectExport>();
-    private readonly SessionBuddyFile _file = new(options.FilePath, loggerFactory, time);
+    private readonly SessionBuddyFile _file = new(options.FilePath, loggerFactory, time) { CollectionTag = options.CollectionTag };
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {

@@ -17,10 +17,18 @@ internal sealed class PartialDelivery(Insight insight, IReadOnlyList<string> par
     /// <summary>Whether parts may have arrived already.</summary>
     public bool Look { get; set; }
 
-    /// <summary>The tag that the next part alone has.</summary>
-    public string SearchTag => parts.Count == 1
-        ? InsightTags.MemoryId(insight.Id)
-        : InsightTags.Part(insight.Id, Next + 1, parts.Count);
+    /// <summary>Whether parts of a longer text, which the insight had before, are there: they have its <c>memory_id</c> too.</summary>
+    public bool IsBesideParts { get; set; }
 
-    public IReadOnlyList<string> Tags => parts.Count == 1 ? _tags : [.. _tags, SearchTag];
+    /// <summary>Whether what is found by its tag may be such a part.</summary>
+    public bool MayBeOfParts => parts.Count == 1 && !IsBesideParts;
+
+    public IReadOnlyList<string> Tags => parts.Count > 1 ? [.. _tags, InsightTags.Parts(insight.Id), TagOf(Next)]
+        : IsBesideParts ? [.. _tags, TagOf(Next)]
+        : _tags;
+
+    /// <summary>The tag that this part of this text alone has.</summary>
+    public string TagOf(int part) => parts.Count > 1 ? InsightTags.Part(insight, part + 1, parts.Count)
+        : IsBesideParts ? InsightTags.Whole(insight)
+        : InsightTags.MemoryId(insight.Id);
 }

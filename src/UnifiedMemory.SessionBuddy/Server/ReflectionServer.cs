@@ -54,17 +54,15 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
     {
         if (!session.CanStore)
             return InsightDelivery.Unavailable($"The server at {options.Address} has no tool {ServerSession.StoreTool}.");
+        if (delivery.Look && session.CanSearch)
+        {
+            if (await FindMissingAsync(session, delivery, cancellationToken).ConfigureAwait(false) is not { } missing)
+                return InsightDelivery.Unavailable($"{ServerSession.SearchTool} did not say whether the insight is there.");
+            delivery.Next = missing;
+        }
+
         for (; delivery.Next < delivery.Parts.Count; delivery.Next++)
         {
-            if (delivery.Look && session.CanSearch)
-            {
-                var found = await FindAsync(session, delivery.SearchTag, cancellationToken).ConfigureAwait(false);
-                if (found is null)
-                    return InsightDelivery.Unavailable($"{ServerSession.SearchTool} did not say whether the insight is there.");
-                if (found.Value)
-                    continue;
-            }
-
             var stored = (await CallAsync(session, ServerSession.StoreTool, ArgumentsOf(session, delivery), cancellationToken).ConfigureAwait(false))
                 .ToDelivery();
             if (stored.Outcome != InsightOutcome.Delivered)
@@ -72,6 +70,32 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
         }
 
         return InsightDelivery.Delivered;
+    }
+
+    /// <summary>The first part that is not there: they are sent in order, so all behind it are missing too. <c>null</c> when it is not said.</summary>
+    private async Task<int?> FindMissingAsync(ServerSession session, PartialDelivery delivery, CancellationToken cancellationToken)
+    {
+        var (first, end) = (delivery.Next, delivery.Parts.Count);
+        while (first < end)
+        {
+            var middle = (first + end) / 2;
+            var found = await FindAsync(session, delivery.TagOf(middle), cancellationToken).ConfigureAwait(false);
+            if (found == true && delivery.MayBeOfParts)
+            {
+                // The text was longer when it was sent before.
+                var ofParts = await FindAsync(session, InsightTags.Parts(delivery.Insight.Id), cancellationToken).ConfigureAwait(false);
+                delivery.IsBesideParts = ofParts == true;
+                if (delivery.IsBesideParts)
+                    continue;
+                found = ofParts is null ? null : true;
+            }
+
+            if (found is null)
+                return null;
+            (first, end) = found.Value ? (middle + 1, end) : (first, middle);
+        }
+
+        return first;
     }
 
     private async Task<bool?> FindAsync(ServerSession session, string tag, CancellationToken cancellationToken)

@@ -31,15 +31,15 @@ internal sealed record ToolAnswer(bool IsError, string Text)
 
     /// <summary>
     /// Whether <c>quick_search</c> found something; <c>null</c> when it failed or cannot be understood. The answer repeats the
-    /// query either way.
+    /// query either way, and quotes what it found: a text that speaks of no results is a result.
     /// </summary>
     public bool? ToFound()
     {
         if (IsError || Text.AsSpan().TrimStart().StartsWith('❌'))
             return null;
-        if (Text.Contains("no results found", StringComparison.OrdinalIgnoreCase))
-            return false;
-        return Text.Contains("found results", StringComparison.OrdinalIgnoreCase) ? true : null;
+        if (Text.Contains("found results", StringComparison.OrdinalIgnoreCase))
+            return true;
+        return Text.Contains("no results found", StringComparison.OrdinalIgnoreCase) ? false : null;
     }
 
     /// <summary>After what is no letter, such as a symbol in front.</summary>

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 
 namespace UnifiedMemory.SessionBuddy.Text;
 
@@ -6,12 +8,19 @@ namespace UnifiedMemory.SessionBuddy.Text;
 internal static class InsightTags
 {
     public const string MemoryIdPrefix = "memory_id:";
+    public const string PartPrefix = "memory_part:";
 
     public static string MemoryId(Guid id) => $"{MemoryIdPrefix}{id:D}";
 
-    /// <summary>The tag of one part among several, by which it alone is found.</summary>
-    public static string Part(Guid id, int number, int count) =>
-        string.Create(CultureInfo.InvariantCulture, $"memory_part:{id:D}:{number}/{count}");
+    /// <summary>The tag of one part among several, by which it alone is found. A content that was changed has others.</summary>
+    public static string Part(Insight insight, int number, int count) =>
+        string.Create(CultureInfo.InvariantCulture, $"{PartPrefix}{insight.Id:D}:{HashOf(insight.Content)}:{number}/{count}");
+
+    /// <summary>The tag of every part.</summary>
+    public static string Parts(Guid id) => $"memory_parts:{id:D}";
+
+    /// <summary>The tag of a text that is there beside parts of a former one.</summary>
+    public static string Whole(Insight insight) => $"memory_whole:{insight.Id:D}:{HashOf(insight.Content)}";
 
     public static List<string> Of(Insight insight, string collectionTag)
     {
@@ -31,4 +40,6 @@ internal static class InsightTags
         InsightType.Gotcha => "gotcha",
         _ => "general",
     };
+
+    private static string HashOf(string content) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(content)))[..8];
 }
