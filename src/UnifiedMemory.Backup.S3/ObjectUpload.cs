@@ -48,10 +48,22 @@ internal sealed class ObjectUpload(IAmazonS3 client, string bucket, string key, 
     /// <summary>Gives the object its name, and looks whether it is what was sent.</summary>
     public async Task CompleteAsync(CancellationToken cancellationToken)
     {
-        await RetryAsync(
-            () => client.CompleteMultipartUploadAsync(
-                new CompleteMultipartUploadRequest { BucketName = bucket, Key = key, UploadId = _uploadId, PartETags = _parts }, cancellationToken),
-            cancellationToken).ConfigureAwait(false);
+        var attempts = 0;
+        try
+        {
+            await RetryAsync(
+                () =>
+                {
+                    attempts++;
+                    return client.CompleteMultipartUploadAsync(
+                        new CompleteMultipartUploadRequest { BucketName = bucket, Key = key, UploadId = _uploadId, PartETags = _parts }, cancellationToken);
+                }, cancellationToken).ConfigureAwait(false);
+        }
+        catch (AmazonS3Exception exception) when (attempts > 1 && exception.ErrorCode == "NoSuchUpload")
+        {
+            // It was completed, and the answer was lost.
+        }
+
         _uploadId = null;
         await RequireAsync($"{Convert.ToHexStringLower(Md5([.. _hashes.SelectMany(hash => hash)]))}-{_hashes.Count}", cancellationToken).ConfigureAwait(false);
     }

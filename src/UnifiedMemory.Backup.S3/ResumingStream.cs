@@ -1,3 +1,4 @@
+using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
 
@@ -58,8 +59,10 @@ internal sealed class ResumingStream : Stream
                 _position += read;
                 return read;
             }
-            catch (Exception exception) when (attempt < Attempts && ObjectUpload.MayPass(exception) && !cancellationToken.IsCancellationRequested)
+            catch (Exception exception) when (ObjectUpload.MayPass(exception) && !cancellationToken.IsCancellationRequested)
             {
+                if (attempt == Attempts)
+                    throw Failed(exception);
                 await Task.Delay(FirstDelay * Math.Pow(2, attempt - 1), _time, cancellationToken).ConfigureAwait(false);
                 await ReopenAsync(attempt, cancellationToken).ConfigureAwait(false);
             }
@@ -101,5 +104,12 @@ internal sealed class ResumingStream : Stream
         {
             // The next read fails, and tries once more.
         }
+        catch (Exception exception) when (exception is AmazonClientException or AmazonServiceException || ObjectUpload.IsOfNetwork(exception))
+        {
+            throw Failed(exception);
+        }
     }
+
+    private IOException Failed(Exception exception) =>
+        new($"{_request.Key} could not be read beyond byte {_position} of {_length}: {exception.Message}", exception);
 }

@@ -43,9 +43,11 @@ public sealed class DirectoryBackupTarget : IBackupTarget
         };
         if (!OperatingSystem.IsWindows())
             options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+
+        // Not in the try: when another writer has it, it is not to be deleted.
+        var file = new FileStream(partial, options);
         try
         {
-            var file = new FileStream(partial, options);
             await using (file.ConfigureAwait(false))
             {
                 await write(file, cancellationToken).ConfigureAwait(false);

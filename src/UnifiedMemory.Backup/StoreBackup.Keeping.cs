@@ -2,6 +2,7 @@ using UnifiedMemory.Backup.Catalogue;
 using UnifiedMemory.Backup.Dumping;
 using UnifiedMemory.Backup.Keeping;
 using UnifiedMemory.Backup.Monitoring;
+using UnifiedMemory.Backup.Physical;
 
 namespace UnifiedMemory.Backup;
 
@@ -70,11 +71,11 @@ public sealed partial class StoreBackup
         return true;
     }
 
-    /// <summary>When the newest backup of a kind was begun.</summary>
+    /// <summary>When the newest backup of a kind was begun. One of a clock that was ahead does not count.</summary>
     internal async Task<DateTimeOffset?> LastAsync(BackupKind kind, CancellationToken cancellationToken)
     {
         var backups = await GuardAsync("backup", () => _catalogue.ListAsync(cancellationToken)).ConfigureAwait(false);
-        return backups.FirstOrDefault(backup => backup.Kind == kind)?.StartedAt;
+        return backups.FirstOrDefault(backup => backup.Kind == kind && backup.StartedAt <= _time.GetUtcNow())?.StartedAt;
     }
 
     private async Task<VerificationReport?> RunAsync(
@@ -118,9 +119,25 @@ public sealed partial class StoreBackup
                 "retention", $"{backup.Id} does not say which log it needs, so none is removed.", isTransient: false));
         }
 
-        var removable = WalFiles.Removable(Directory.EnumerateFiles(archive).Select(path => Path.GetFileName(path)!), needed).ToList();
+        if (needed.Count == 0)
+            return 0;
+        var names = Directory.EnumerateFiles(archive).Select(path => Path.GetFileName(path)!).ToList();
+        foreach (var name in names.Where(WalFiles.IsOfBackup))
+        {
+            // A base backup of somebody else's needs the log from there on.
+            if (!IsOwn(await File.ReadAllLinesAsync(Path.Combine(archive, name), cancellationToken).ConfigureAwait(false)))
+                needed.Add(name);
+        }
+
+        var removable = WalFiles.Removable(names, needed).ToList();
         foreach (var name in removable)
             File.Delete(Path.Combine(archive, name));
         return removable.Count;
     }
+
+    private bool IsOwn(IEnumerable<string> lines) =>
+        lines.FirstOrDefault(line => line.StartsWith(BaseBackup.LabelLine, StringComparison.Ordinal)) is { } line
+        && line[BaseBackup.LabelLine.Length..].Split(' ') is [var id, var store]
+        && BackupId.TryParse(id, out var backup, out _) && backup.Schema == _names.Main
+        && store == BackupSession.StoreOf(_address.Database, _names.Main);
 }

@@ -24,16 +24,29 @@ public sealed partial class StoreBackup
         string id, RestoreOptions options, IProgress<BackupProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return RestoreAsync(id, BackupKind.Logical, async (checks, manifest, path) =>
+        return RestoreAsync(id, BackupKind.Logical, targetTime: null, async (checks, manifest, path) =>
         {
             var restore = new LogicalRestore(_options, _programs, manifest);
             if (!await checks.RunAsync("archive", () => restore.ReadAsync(path, cancellationToken)).ConfigureAwait(false))
                 return "";
             var database = await DestinationDatabase.PrepareAsync(options, manifest, _time, cancellationToken).ConfigureAwait(false);
-            progress?.Report(new BackupProgress(manifest.Id, BackupPhase.Restoring, 0));
-            if (await checks.RunAsync("restore", () => restore.RestoreAsync(path, database, cancellationToken), recovers: true).ConfigureAwait(false))
-                await CheckRestoredAsync(checks, manifest, database, isScratch: false, progress, cancellationToken).ConfigureAwait(false);
-            return database.Database;
+            var isRestored = false;
+            try
+            {
+                progress?.Report(new BackupProgress(manifest.Id, BackupPhase.Restoring, 0));
+                isRestored = await checks.RunAsync(
+                    "restore", async () => await restore.RestoreAsync(path, database.Address, cancellationToken).ConfigureAwait(false) + database.Kept,
+                    recovers: true).ConfigureAwait(false);
+            }
+            finally
+            {
+                if (!isRestored)
+                    await database.PutBackAsync().ConfigureAwait(false);
+            }
+
+            if (isRestored)
+                await CheckRestoredAsync(checks, manifest, database.Address, isScratch: false, progress, cancellationToken).ConfigureAwait(false);
+            return database.Address.Database + database.Kept;
         }, progress, cancellationToken);
     }
 
@@ -46,7 +59,9 @@ public sealed partial class StoreBackup
     /// <param name="progress">Told what is under way.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>What the checks found; all passed.</returns>
-    /// <exception cref="ArgumentException">The directory is not empty, or a time is asked for without a log.</exception>
+    /// <exception cref="ArgumentException">
+    /// The directory is not empty, a time is asked for without a log, or one before the backup was finished.
+    /// </exception>
     /// <exception cref="UnifiedMemoryException">It failed, or a check did; the message says which. What is in the directory is of no use.</exception>
     public Task<VerificationReport> RestoreServerAsync(
         string id, ServerRestoreOptions options, IProgress<BackupProgress>? progress = null, CancellationToken cancellationToken = default)
@@ -55,7 +70,7 @@ public sealed partial class StoreBackup
         var walArchive = options.WalArchive ?? _options.WalArchive;
         if (options.TargetTime is not null && walArchive is null)
             throw new ArgumentException("A moment can be restored with the write-ahead log only: set WalArchive.", nameof(options));
-        return RestoreAsync(id, BackupKind.Physical, async (checks, manifest, path) =>
+        return RestoreAsync(id, BackupKind.Physical, options.TargetTime, async (checks, manifest, path) =>
         {
             await new PhysicalRestore(_programs, _address, manifest, _time).RunAsync(
                 checks, path, options.DataDirectory, _options.WorkDirectory, walArchive, options.TargetTime,
@@ -65,8 +80,8 @@ public sealed partial class StoreBackup
     }
 
     private Task<VerificationReport> RestoreAsync(
-        string id, BackupKind kind, Func<CheckList, BackupManifest, string, Task<string>> restore, IProgress<BackupProgress>? progress,
-        CancellationToken cancellationToken)
+        string id, BackupKind kind, DateTimeOffset? targetTime, Func<CheckList, BackupManifest, string, Task<string>> restore,
+        IProgress<BackupProgress>? progress, CancellationToken cancellationToken)
     {
         var backup = BackupId.Parse(id);
         if (backup.Kind != kind)
@@ -81,6 +96,14 @@ public sealed partial class StoreBackup
             var started = _time.GetTimestamp();
             var checks = new CheckList(_time);
             var manifest = await ReadForRestoreAsync(backup, cancellationToken).ConfigureAwait(false);
+
+            // The server would stop where the backup is consistent, and call that the moment.
+            if (targetTime < manifest.FinishedAt)
+            {
+                throw new ArgumentException(
+                    $"{id} was finished at {manifest.FinishedAt:O}, after {targetTime:O}. For that moment, take an older backup.", nameof(targetTime));
+            }
+
             FetchedFile? file = null;
             var destination = "";
             try
@@ -99,7 +122,7 @@ public sealed partial class StoreBackup
 
             var report = Report(backup, checks, startedAt, started, usable: true);
             if (!report.Passed)
-                throw new UnifiedMemoryException("restore", $"The restore of {id} failed. {report.Failure}", isTransient: false);
+                throw new UnifiedMemoryException("restore", $"The restore of {id}{(destination.Length > 0 ? $" into {destination}" : "")} failed. {report.Failure}", isTransient: false);
             Log.Restored(_logger, id, destination, report.Duration);
             return report;
         });

@@ -28,11 +28,8 @@ public sealed partial class StoreBackup
     {
         var backup = BackupId.Parse(id);
         var report = await GuardAsync("verify", () => VerifyAsync(backup, progress, cancellationToken)).ConfigureAwait(false);
-        await GuardAsync("verify", async () =>
-        {
-            await _catalogue.WriteReportAsync(backup, report, cancellationToken).ConfigureAwait(false);
-            return report;
-        }).ConfigureAwait(false);
+
+        // First, since the report may not be written.
         BackupMetrics.Verifications.Add(
             1, new TagList { { "kind", backup.Kind.ToString() }, { "outcome", report.Passed ? "passed" : "failed" } });
         if (report.RecoveryTime is { } recovery)
@@ -41,7 +38,11 @@ public sealed partial class StoreBackup
             Log.Verified(_logger, id, report.Duration, report.RecoveryTime);
         else
             Log.VerificationFailed(_logger, id, report.Failure);
-        return report;
+        return await GuardAsync("verify", async () =>
+        {
+            await _catalogue.WriteReportAsync(backup, report, cancellationToken).ConfigureAwait(false);
+            return report;
+        }).ConfigureAwait(false);
     }
 
     private async Task<VerificationReport> VerifyAsync(BackupId id, IProgress<BackupProgress>? progress, CancellationToken cancellationToken)

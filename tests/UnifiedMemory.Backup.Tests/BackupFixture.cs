@@ -82,5 +82,5 @@ public abstract class BackupFixture
     protected static string DatabaseOf(string name) => new NpgsqlConnectionStringBuilder(BackupServer.ConnectionString) { Database = name }.ConnectionString;
 
     protected Task<long> ProgramSessionsAsync() => BackupServer.ScalarAsync<long>(
-        $"SELECT count(*) FROM pg_stat_activity WHERE application_name = 'UnifiedMemory.Backup {Schema}'");
+        $"SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'UnifiedMemory.Backup ________ {Schema}'");
 }

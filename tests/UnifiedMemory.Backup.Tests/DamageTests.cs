@@ -120,6 +120,24 @@ public sealed class DamageTests : BackupFixture
     }
 
     [Test]
+    public async Task A_failure_is_loud_also_when_its_report_cannot_be_written()
+    {
+        await TakeAsync();
+        Flip(DataPath, 1000);
+        var lines = new List<string>();
+        using var logger = new ListLogger(lines);
+        using var factory = LoggerFactory.Create(logging => logging.AddProvider(logger));
+        var options = NewOptions();
+        options.Target = new HeldTarget(options.Target!, ".failed.json", _ => throw new IOException("disk full"), afterBytes: 0);
+
+        Assert.That(
+            () => StoreBackup.Create(StoreOptions(), options, factory).VerifyAsync(_manifest.Id),
+            Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("disk full"));
+
+        Assert.That(lines, Has.Some.Contains($"Backup {_manifest.Id} CANNOT BE RELIED ON"));
+    }
+
+    [Test]
     public async Task A_damaged_backup_is_not_restored()
     {
         await TakeAsync();

@@ -1,5 +1,7 @@
 using System.Diagnostics;
 using Npgsql;
+using UnifiedMemory.Backup.Dumping;
+using UnifiedMemory.Backup.Programs;
 
 namespace UnifiedMemory.Backup.Tests;
 
@@ -58,7 +60,7 @@ public sealed class InterruptedBackupTests : BackupFixture
             await Eventually.TrueAsync(async () => await WaitingAsync("test") == 1, "the lock is asked for");
             _ = Task.Run(async () =>
             {
-                await Eventually.TrueAsync(async () => await WaitingAsync($"UnifiedMemory.Backup {Schema}") == 1, "pg_dump waits");
+                await Eventually.TrueAsync(async () => await WaitingAsync($"UnifiedMemory.Backup ________ {Schema}") == 1, "pg_dump waits");
                 await cancelling.CancelAsync();
             }, CancellationToken.None);
         }, afterBytes: 0));
@@ -140,6 +142,47 @@ public sealed class InterruptedBackupTests : BackupFixture
     }
 
     [Test]
+    public async Task A_store_of_the_same_name_in_another_database_is_left_alone()
+    {
+        await using var session = await BackupSession.TryOpenAsync(new ServerAddress(ConnectionString), Schema, CancellationToken.None);
+        await using var program = await session!.Programs.OpenAsync(CancellationToken.None);
+
+        await using var other = await BackupSession.TryOpenAsync(new ServerAddress(DatabaseOf("postgres")), Schema, CancellationToken.None);
+
+        Assert.That(other, Is.Not.Null);
+        await new NpgsqlCommand("SELECT 1", program).ExecuteNonQueryAsync();
+        await session.EndProgramsAsync(CancellationToken.None);
+        Assert.That(() => new NpgsqlCommand("SELECT 1", program).ExecuteNonQueryAsync(), Throws.InstanceOf<NpgsqlException>(), "it would be found");
+    }
+
+    [Test]
+    public async Task A_long_name_is_found_as_the_server_cuts_it_off()
+    {
+        await using var session = await BackupSession.TryOpenAsync(new ServerAddress(ConnectionString), new string('a', 63), CancellationToken.None);
+        await using var program = await session!.Programs.OpenAsync(CancellationToken.None);
+
+        await session.EndProgramsAsync(CancellationToken.None);
+
+        Assert.That(() => new NpgsqlCommand("SELECT 1", program).ExecuteNonQueryAsync(), Throws.InstanceOf<NpgsqlException>());
+    }
+
+    [Test]
+    public void A_second_writer_of_a_file_is_refused_and_does_not_take_it_from_the_first()
+    {
+        var target = new DirectoryBackupTarget(TargetPath);
+
+        Assert.That(
+            () => target.WriteAsync("file", async (stream, token) =>
+            {
+                await stream.WriteAsync("first"u8.ToArray(), token);
+                Assert.That(() => target.WriteAsync("file", (_, _) => Task.CompletedTask, token), Throws.InstanceOf<IOException>());
+            }, CancellationToken.None),
+            Throws.Nothing);
+
+        Assert.That(File.ReadAllText(Path.Combine(TargetPath, "file")), Is.EqualTo("first"));
+    }
+
+    [Test]
     public async Task A_full_target_fails_loudly_and_older_backups_are_untouched()
     {
         Directory.CreateDirectory(TargetPath);
@@ -182,7 +225,7 @@ public sealed class InterruptedBackupTests : BackupFixture
     }
 
     private static Task<long> WaitingAsync(string application) => BackupServer.ScalarAsync<long>(
-        $"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{application}' AND wait_event_type = 'Lock'");
+        $"SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE '{application}' AND wait_event_type = 'Lock'");
 
     private static async Task<int> RunAsync(string program, params string[] arguments)
     {

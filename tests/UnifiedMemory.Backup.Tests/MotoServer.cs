@@ -46,16 +46,18 @@ internal sealed class MotoServer : IAsyncDisposable
         return server;
     }
 
-    public static AmazonS3Client ClientFor(int port) => new(
-        new BasicAWSCredentials("test", "test"),
-        new AmazonS3Config
-        {
-            ServiceURL = $"http://127.0.0.1:{port}",
-            ForcePathStyle = true,
-            AuthenticationRegion = "us-east-1",
-            // What the target itself does about a lost connection is to be seen.
-            MaxErrorRetry = 0,
-        });
+    public static BasicAWSCredentials Credentials { get; } = new("test", "test");
+
+    public static AmazonS3Client ClientFor(int port) => new(Credentials, ConfigFor(port));
+
+    public static AmazonS3Config ConfigFor(int port) => new()
+    {
+        ServiceURL = $"http://127.0.0.1:{port}",
+        ForcePathStyle = true,
+        AuthenticationRegion = "us-east-1",
+        // What the target itself does about a lost connection is to be seen.
+        MaxErrorRetry = 0,
+    };
 
     public async ValueTask DisposeAsync()
     {

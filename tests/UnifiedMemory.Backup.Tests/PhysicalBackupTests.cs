@@ -63,9 +63,24 @@ public sealed class PhysicalBackupTests : BackupFixture
     }
 
     [Test]
-    public async Task A_base_backup_is_verified_by_recovering_from_it()
+    public async Task A_moment_before_the_backup_was_finished_is_refused()
     {
-        var backup = NewPhysical();
+        var during = DateTime.MinValue;
+        var manifest = await NewBackup(options => options.Target = new HeldTarget(
+            options.Target!, ".tar.gz", async _ => during = await ScalarAsync<DateTime>("SELECT clock_timestamp()"))).TakeAsync(BackupKind.Physical);
+        await Store.DeleteManyAsync(new MemoryFilter { Namespace = "*" });
+        await ArchiveAsync();
+
+        Assert.That(
+            () => NewPhysical().RestoreServerAsync(manifest.Id, To("during", during)),
+            Throws.ArgumentException.With.Message.Contains("take an older backup"));
+    }
+
+    [TestCase(1)]
+    [TestCase(0)]
+    public async Task A_base_backup_is_verified_by_recovering_from_it(int compression)
+    {
+        var backup = NewBackup(options => (options.WalArchive, options.CompressionLevel) = (_archive, compression));
         var manifest = await backup.TakeAsync(BackupKind.Physical);
         var report = await backup.VerifyAsync(manifest.Id);
 
@@ -125,15 +140,24 @@ public sealed class PhysicalBackupTests : BackupFixture
             options.WalArchive = _archive;
             options.Retention = new RetentionOptions { KeepAllFor = TimeSpan.Zero, KeepAtLeast = 1 };
         });
+        await ArchiveAsync();
+        foreach (var path in Directory.GetFiles(_archive, "*.backup"))
+            File.Delete(path); // of the stores of other tests
         var first = await backup.TakeAsync(BackupKind.Physical);
         Assert.That((await backup.VerifyAsync(first.Id)).Passed);
         await ArchiveAsync();
+        Assert.That(Archived, Has.Some.StartsWith(first.FirstWalFile!).And.EndsWith(".backup"), "a backup leaves its label");
+        var other = Path.Combine(_archive, first.FirstWalFile + ".00FFFFFF.backup");
+        await File.WriteAllTextAsync(other, $"START TIME: now\nLABEL: {first.Id} 00000000\n");
         Assert.That(Archived, Does.Contain(first.FirstWalFile));
 
         Assert.That((await backup.RunAsync(BackupKind.Physical))!.Passed);
 
         var kept = await backup.GetManifestAsync((await backup.ListAsync()).Single().Id);
         Assert.That(kept.Id, Is.Not.EqualTo(first.Id));
+        Assert.That(Archived, Does.Contain(first.FirstWalFile), "a backup of another store needs it");
+        File.Delete(other);
+        await backup.ApplyRetentionAsync();
         Assert.That(Archived, Does.Not.Contain(first.FirstWalFile));
         await ArchiveAsync();
         Assert.That(Archived, Does.Contain(kept.FirstWalFile));

@@ -62,8 +62,13 @@ public sealed class RecoveryPageTests : BackupFixture
         var backup = NewBackup();
         var manifest = await backup.TakeAsync(BackupKind.Physical);
         Assert.That((await backup.VerifyAsync(manifest.Id)).Passed);
-        await BackupServer.ScalarAsync<object>("SELECT pg_sleep(1.1)", ConnectionString); // the page compares whole seconds
-        var moment = await BackupServer.ScalarAsync<DateTime>("SELECT clock_timestamp()", ConnectionString);
+        var moment = DateTime.MinValue;
+        var late = NewBackup(options => options.Target = new HeldTarget(options.Target!, ".tar.gz", async _ =>
+        {
+            await BackupServer.ScalarAsync<object>("SELECT pg_sleep(1.1)", ConnectionString);
+            moment = await BackupServer.ScalarAsync<DateTime>("SELECT clock_timestamp()", ConnectionString);
+        }));
+        Assert.That((await late.RunAsync(BackupKind.Physical))!.Passed, "it is begun before the moment, and finished after it");
         await Store.DeleteManyAsync(new MemoryFilter { Namespace = "*" });
         var file = await BackupServer.ScalarAsync<string>("SELECT pg_walfile_name(pg_current_wal_lsn())", ConnectionString);
         await BackupServer.ExecuteAsync("SELECT pg_switch_wal()", ConnectionString);

@@ -57,7 +57,7 @@ public sealed class RestoreTests : BackupFixture
         var before = await FingerprintAsync(ConnectionString);
         await Store.DeleteManyAsync(new MemoryFilter { Namespace = "*" });
 
-        await backup.RestoreAsync(manifest.Id, new RestoreOptions
+        var report = await backup.RestoreAsync(manifest.Id, new RestoreOptions
         {
             ConnectionString = ConnectionString,
             ReplaceExisting = true,
@@ -66,8 +66,42 @@ public sealed class RestoreTests : BackupFixture
 
         Assert.That(await FingerprintAsync(ConnectionString), Is.EqualTo(before));
         var kept = await BackupServer.ScalarAsync<string>($"SELECT nspname::text FROM pg_namespace WHERE nspname LIKE '{Prefix}memories_until_%'");
+        Assert.That(report.ToString(), Does.Contain($"kept as '{kept}'"));
         Assert.That(await BackupServer.ScalarAsync<long>($"SELECT count(*) FROM {kept}.memories"), Is.Zero, "the old one is there to be looked at");
         await BackupServer.ExecuteAsync($"DROP SCHEMA {kept} CASCADE");
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task The_store_is_in_its_place_again_when_the_restore_is_cancelled_or_fails(bool cancels)
+    {
+        var backup = NewBackup();
+        var manifest = await backup.TakeAsync();
+        await Store.StoreAsync(new NewMemory("after the backup", MemoryType.Agent));
+        var before = await FingerprintAsync(ConnectionString);
+        using var cancelling = new CancellationTokenSource();
+        var progress = new Told(told =>
+        {
+            if (told.Phase != BackupPhase.Restoring)
+                return;
+            if (cancels)
+                cancelling.Cancel();
+            else
+                BackupServer.ExecuteAsync($"CREATE SCHEMA {Schema}").GetAwaiter().GetResult(); // in the way of pg_restore
+        });
+        var options = new RestoreOptions { ConnectionString = ConnectionString, ReplaceExisting = true, ConfirmDatabase = "memory" };
+
+        Assert.That(
+            () => backup.RestoreAsync(manifest.Id, options, progress, cancelling.Token),
+            cancels
+                ? Throws.InstanceOf<OperationCanceledException>()
+                : Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("(the store that was there has its name again) failed"));
+
+        Assert.That(await FingerprintAsync(ConnectionString), Is.EqualTo(before));
+        var others = await BackupServer.ScalarAsync<string>($"SELECT coalesce(string_agg(nspname, ','), '') FROM pg_namespace WHERE nspname LIKE '{Schema}_%'");
+        Assert.That(others, cancels ? Is.Empty : Does.Match($"^{Schema}_tried_[0-9]{{14}}$"), "nothing is dropped");
+        if (!cancels)
+            await BackupServer.ExecuteAsync($"DROP SCHEMA {others}");
     }
 
     [Test]
@@ -79,6 +113,11 @@ public sealed class RestoreTests : BackupFixture
         Assert.That(
             () => backup.RestoreServerAsync(manifest.Id, new ServerRestoreOptions { DataDirectory = Path.Combine(Root, "data") }),
             Throws.ArgumentException.With.Message.Contains("RestoreAsync()"));
+    }
+
+    private sealed class Told(Action<BackupProgress> tell) : IProgress<BackupProgress>
+    {
+        public void Report(BackupProgress value) => tell(value);
     }
 
     private Task<string> FingerprintAsync(string connectionString) => BackupServer.ScalarAsync<string>(

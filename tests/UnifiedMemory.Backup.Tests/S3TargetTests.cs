@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using Amazon.S3;
+using Amazon.S3.Model;
 using UnifiedMemory.TestSupport;
 
 namespace UnifiedMemory.Backup.Tests;
@@ -125,6 +126,29 @@ public sealed class S3TargetTests : BackupFixture
     }
 
     [Test]
+    public async Task A_read_that_cannot_go_on_is_a_failure_of_the_target()
+    {
+        await WriteAsync("file", RandomNumberGenerator.GetBytes(3 * PartBytes));
+        await using var stream = await Target.OpenReadAsync("file", CancellationToken.None);
+        await stream.ReadExactlyAsync(new byte[1000]);
+        _proxy.RefuseNewConnections();
+        _proxy.CutAll();
+
+        Assert.That(() => SHA256.HashDataAsync(stream).AsTask(), Throws.InstanceOf<IOException>().With.Message.Contains("could not be read beyond byte"));
+    }
+
+    [Test]
+    public async Task An_upload_whose_completion_was_not_heard_of_is_complete()
+    {
+        var data = RandomNumberGenerator.GetBytes(PartBytes + 7);
+        using var client = new LosingClient(_server.Port);
+        await new S3BackupTarget(client, _bucket, "here/", PartBytes).WriteAsync("file", (stream, token) => stream.WriteAsync(data, token).AsTask(), CancellationToken.None);
+
+        Assert.That(client.Completions, Is.EqualTo(2));
+        Assert.That(await HashAsync("file"), Is.EqualTo(Convert.ToHexString(SHA256.HashData(data))));
+    }
+
+    [Test]
     public async Task A_writer_that_fails_leaves_nothing()
     {
         Assert.That(
@@ -169,6 +193,20 @@ public sealed class S3TargetTests : BackupFixture
     }
 
     private async Task<IEnumerable<string>> KeysAsync() => ((await _direct.ListObjectsAsync(_bucket)).S3Objects ?? []).Select(one => one.Key);
+
+    /// <summary>Loses the first answer to the completion of an upload.</summary>
+    private sealed class LosingClient(int port) : AmazonS3Client(MotoServer.Credentials, MotoServer.ConfigFor(port))
+    {
+        public int Completions { get; private set; }
+
+        public override async Task<CompleteMultipartUploadResponse> CompleteMultipartUploadAsync(
+            CompleteMultipartUploadRequest request, CancellationToken cancellationToken = default)
+        {
+            Completions++;
+            var response = await base.CompleteMultipartUploadAsync(request, cancellationToken);
+            return Completions > 1 ? response : throw new HttpRequestException("cut");
+        }
+    }
 
     private async Task<int> UploadsAsync() => (await _direct.ListMultipartUploadsAsync(_bucket)).MultipartUploads?.Count ?? 0;
 }

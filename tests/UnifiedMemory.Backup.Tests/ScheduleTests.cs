@@ -49,6 +49,17 @@ public sealed class ScheduleTests : BackupFixture
     }
 
     [Test]
+    public async Task A_backup_of_a_clock_that_was_ahead_stands_in_for_none()
+    {
+        await StoreBackup.Create(StoreOptions(), NewOptions(), timeProvider: new FakeTimeProvider(Noon.AddYears(5))).TakeAsync();
+        using var host = NewHost(new FakeTimeProvider(Noon));
+        await host.StartAsync();
+
+        await Eventually.TrueAsync(async () => await VerifiedAsync(host.Services.GetRequiredService<StoreBackup>()) == 1, "one is made at once");
+        await host.StopAsync();
+    }
+
+    [Test]
     public async Task The_newest_backup_is_verified_again_by_its_own_schedule()
     {
         var time = new FakeTimeProvider(Noon); // a Sunday

@@ -27,9 +27,10 @@ internal sealed class BackupSession : IAsyncDisposable
 
     private readonly NpgsqlConnection _connection;
 
-    private BackupSession(NpgsqlConnection connection, ServerAddress programs)
+    private BackupSession(NpgsqlConnection connection, ServerAddress programs, string store)
     {
         _connection = connection;
+        Store = store;
         Programs = programs;
     }
 
@@ -40,6 +41,9 @@ internal sealed class BackupSession : IAsyncDisposable
     /// tells their sessions.
     /// </summary>
     public ServerAddress Programs { get; }
+
+    /// <summary>Tells the store from those of the same name in other databases of the server.</summary>
+    public string Store { get; }
 
     public int ServerMajor => _connection.PostgreSqlVersion.Major;
 
@@ -52,14 +56,15 @@ internal sealed class BackupSession : IAsyncDisposable
             var key = BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"UnifiedMemory backup {schema}")));
             if (await connection.ExecuteScalarAsync<bool>(new CommandDefinition(LockSql, new { key }, cancellationToken: cancellationToken)).ConfigureAwait(false))
             {
+                var store = StoreOf(address.Database, schema);
                 var programs = address.With(change =>
                 {
                     change.Host = connection.Host;
                     change.Port = connection.Port;
                     change.TargetSessionAttributes = null;
-                    change.ApplicationName = $"UnifiedMemory.Backup {schema}";
+                    change.ApplicationName = NameOf(store, schema);
                 });
-                var session = new BackupSession(connection, programs);
+                var session = new BackupSession(connection, programs, store);
                 connection = null;
                 await session.EndProgramsAsync(cancellationToken).ConfigureAwait(false);
                 return session;
@@ -74,6 +79,9 @@ internal sealed class BackupSession : IAsyncDisposable
         }
     }
 
+    public static string StoreOf(string database, string schema) =>
+        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{database}\0{schema}")).AsSpan(0, 4));
+
     /// <summary>
     /// Ends the sessions of programs that are gone: one that waits for a lock notices the end of its client only afterwards.
     /// </summary>
@@ -81,4 +89,11 @@ internal sealed class BackupSession : IAsyncDisposable
         EndProgramsSql, new { name = Programs.ApplicationName }, cancellationToken: cancellationToken));
 
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
+
+    /// <summary>The server cuts a longer one off, and then would not find it.</summary>
+    private static string NameOf(string store, string schema)
+    {
+        var name = $"UnifiedMemory.Backup {store} {schema}";
+        return name[..Math.Min(name.Length, 63)];
+    }
 }

@@ -66,7 +66,7 @@ internal sealed class BackupService(StoreBackup backup, ILogger logger, TimeProv
         {
             await backup.CheckArchivingAsync(stoppingToken).ConfigureAwait(false);
         }
-        catch (UnifiedMemoryException exception)
+        catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
         {
             Log.ArchivingUnknown(logger, exception);
         }
@@ -84,9 +84,13 @@ internal sealed class BackupService(StoreBackup backup, ILogger logger, TimeProv
             var backups = await backup.ListAsync(stoppingToken).ConfigureAwait(false);
             if (backups.Count == 0)
                 return time.GetUtcNow() + backup.Options.RetryDelay;
-            newest = backups[0].Id;
-            var last = (await backup.GetReportAsync(newest, stoppingToken).ConfigureAwait(false))?.StartedAt ?? backups[0].StartedAt;
-            var due = schedule.DueAfter(last, time.GetUtcNow());
+
+            // What bears a later time than now was made while the clock was wrong, and would never be followed by another one.
+            var now = time.GetUtcNow();
+            var entry = backups.FirstOrDefault(one => one.StartedAt <= now) ?? backups[0];
+            newest = entry.Id;
+            var last = (await backup.GetReportAsync(newest, stoppingToken).ConfigureAwait(false))?.StartedAt ?? entry.StartedAt;
+            var due = schedule.DueAfter(last <= now ? last : null, now);
             if (due > time.GetUtcNow())
                 return due;
             return await backup.TryVerifyAsync(newest, stoppingToken).ConfigureAwait(false)

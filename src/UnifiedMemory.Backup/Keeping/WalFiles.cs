@@ -17,6 +17,9 @@ internal static partial class WalFiles
             : names.Where(name => Segment().IsMatch(name) && string.CompareOrdinal(PlaceOf(name), first) < 0);
     }
 
+    /// <summary>Whether it is what a base backup leaves, with the place where it began and its label.</summary>
+    public static bool IsOfBackup(string name) => Segment().IsMatch(name) && name.EndsWith(".backup", StringComparison.Ordinal);
+
     private static string PlaceOf(string name) => name[8..24];
 
     [GeneratedRegex(@"\A[0-9A-F]{24}(\.[0-9A-F]{8}\.backup|\.partial)?\z")]

@@ -13,6 +13,9 @@ namespace UnifiedMemory.Backup.Physical;
 /// </summary>
 internal sealed partial class BaseBackup(BackupOptions options, StoreNames names, PostgresPrograms programs)
 {
+    /// <summary>What the label of a backup follows, in the file that it leaves in the archive of the log.</summary>
+    public const string LabelLine = "LABEL: ";
+
     private const string FileNameSql = "SELECT pg_walfile_name(@position::pg_lsn)";
 
     public async Task<(RecordedContents Contents, long Bytes, string Sha256, string FirstWalFile)> RunAsync(
@@ -50,7 +53,10 @@ internal sealed partial class BaseBackup(BackupOptions options, StoreNames names
         new(path,
         [
             "--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--manifest-checksums=SHA256", "--no-password", "--verbose",
-            string.Create(CultureInfo.InvariantCulture, $"--compress={options.CompressionLevel}"), $"--label={id}",
+            $"--label={id} {session.Store}",
+
+            // Not every version takes 0 for none.
+            .. options.CompressionLevel == 0 ? [] : new[] { string.Create(CultureInfo.InvariantCulture, $"--compress={options.CompressionLevel}") },
         ])
         {
             Environment = session.Programs.ToEnvironment(),

@@ -42,7 +42,11 @@ internal sealed class ServerDirectory
             var file = new FileStream(archive, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 20, FileOptions.Asynchronous | FileOptions.SequentialScan);
             await using (file.ConfigureAwait(false))
             {
-                var tar = new GZipStream(file, CompressionMode.Decompress);
+                // Without compression, pg_basebackup writes a plain tar.
+                var magic = new byte[2];
+                await file.ReadAtLeastAsync(magic, magic.Length, throwOnEndOfStream: false, cancellationToken).ConfigureAwait(false);
+                file.Position = 0;
+                Stream tar = magic is [0x1f, 0x8b] ? new GZipStream(file, CompressionMode.Decompress) : file;
                 await using (tar.ConfigureAwait(false))
                     await TarFile.ExtractToDirectoryAsync(tar, Path, overwriteFiles: false, cancellationToken).ConfigureAwait(false);
             }

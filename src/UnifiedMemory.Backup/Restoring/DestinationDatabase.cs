@@ -7,40 +7,104 @@ using UnifiedMemory.Backup.Programs;
 namespace UnifiedMemory.Backup.Restoring;
 
 /// <summary>The database that is restored into: created when it is missing, and never one with such a store unless asked twice.</summary>
-internal static class DestinationDatabase
+internal sealed class DestinationDatabase
 {
     private const string ExistingSql = "SELECT nspname::text FROM pg_namespace WHERE nspname = ANY(@schemas) ORDER BY 1";
 
-    public static async Task<ServerAddress> PrepareAsync(
+    private const string EndProgramsSql =
+        """
+        SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
+        WHERE application_name = @name AND usename = current_user AND pid <> pg_backend_pid()
+        """;
+
+    private readonly IReadOnlyList<string> _replaced;
+    private readonly string _time;
+
+    private DestinationDatabase(ServerAddress address, IReadOnlyList<string> replaced, string time)
+    {
+        Address = address;
+        _replaced = replaced;
+        _time = time;
+        Kept = replaced.Count == 0
+            ? "" : $" (the store that was there is kept as {string.Join(", ", replaced.Select(schema => $"'{KeptName(schema)}'"))})";
+    }
+
+    /// <summary>With a name that tells the sessions of this restore.</summary>
+    public ServerAddress Address { get; }
+
+    /// <summary>In words, where the store is that was replaced; empty when none was.</summary>
+    public string Kept { get; private set; }
+
+    public static async Task<DestinationDatabase> PrepareAsync(
         RestoreOptions options, BackupManifest manifest, TimeProvider time, CancellationToken cancellationToken)
     {
-        var address = new ServerAddress(options.ConnectionString);
+        var address = new ServerAddress(options.ConnectionString).With(change => change.ApplicationName = $"UnifiedMemory.Backup {Guid.NewGuid():N}");
         var connection = await OpenOrCreateAsync(address, cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
             var existing = (await connection.QueryAsync<string>(new CommandDefinition(
                 ExistingSql, new { schemas = manifest.Schemas }, cancellationToken: cancellationToken)).ConfigureAwait(false)).AsList();
+            var destination = new DestinationDatabase(
+                address, existing, time.GetUtcNow().UtcDateTime.ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture));
             if (existing.Count == 0)
-                return address;
+                return destination;
             RequireConsent(options, existing, connection.Database);
 
             // Not dropped: until the restored store is seen to be the right one, the old one can be looked at.
-            var suffix = time.GetUtcNow().UtcDateTime.ToString("'_until_'yyyyMMddHHmmss", CultureInfo.InvariantCulture);
             var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
             await using (transaction.ConfigureAwait(false))
             {
                 foreach (var schema in existing)
                 {
-                    await connection.ExecuteAsync(new CommandDefinition(
-                        $"ALTER SCHEMA {RowText.Quote(schema)} RENAME TO {RowText.Quote(schema + suffix)}", cancellationToken: cancellationToken)).ConfigureAwait(false);
+                    await RenameAsync(connection, schema, destination.KeptName(schema), cancellationToken).ConfigureAwait(false);
                 }
 
-                await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+                // Not cancelled: whether it was done would not be known.
+                await transaction.CommitAsync(CancellationToken.None).ConfigureAwait(false);
             }
 
-            return address;
+            return destination;
         }
     }
+
+    /// <summary>Gives the store that was replaced its name again. What has that name by now is not dropped, but named otherwise.</summary>
+    public async Task PutBackAsync()
+    {
+        if (_replaced.Count == 0)
+            return;
+        try
+        {
+            var connection = await Address.OpenAsync(CancellationToken.None).ConfigureAwait(false);
+            await using (connection.ConfigureAwait(false))
+            {
+                // pg_restore may be gone and its session not.
+                await connection.ExecuteScalarAsync<long>(EndProgramsSql, new { name = Address.ApplicationName }).ConfigureAwait(false);
+                var transaction = await connection.BeginTransactionAsync(CancellationToken.None).ConfigureAwait(false);
+                await using (transaction.ConfigureAwait(false))
+                {
+                    foreach (var schema in (await connection.QueryAsync<string>(ExistingSql, new { schemas = _replaced.ToArray() }).ConfigureAwait(false)).AsList())
+                        await RenameAsync(connection, schema, $"{schema}_tried_{_time}", CancellationToken.None).ConfigureAwait(false);
+                    foreach (var schema in _replaced)
+                        await RenameAsync(connection, KeptName(schema), schema, CancellationToken.None).ConfigureAwait(false);
+                    await transaction.CommitAsync(CancellationToken.None).ConfigureAwait(false);
+                }
+            }
+
+            Kept = " (the store that was there has its name again)";
+        }
+        catch (NpgsqlException exception)
+        {
+            throw new UnifiedMemoryException(
+                "restore", $"The restore into {Address.Database}{Kept} failed; and giving that its name again failed, too: {exception.Message}", isTransient: false, exception)
+            {
+                SqlState = exception.SqlState,
+            };
+        }
+    }
+
+    private static Task<int> RenameAsync(NpgsqlConnection connection, string from, string to, CancellationToken cancellationToken) =>
+        connection.ExecuteAsync(new CommandDefinition(
+            $"ALTER SCHEMA {RowText.Quote(from)} RENAME TO {RowText.Quote(to)}", cancellationToken: cancellationToken));
 
     private static void RequireConsent(RestoreOptions options, IReadOnlyList<string> existing, string database)
     {
@@ -69,4 +133,6 @@ internal static class DestinationDatabase
             return await address.OpenAsync(cancellationToken).ConfigureAwait(false);
         }
     }
+
+    private string KeptName(string schema) => $"{schema}_until_{_time}";
 }
