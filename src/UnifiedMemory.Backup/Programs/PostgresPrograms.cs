@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using UnifiedMemory.Installations;
 
 namespace UnifiedMemory.Backup.Programs;
 
@@ -6,17 +7,6 @@ namespace UnifiedMemory.Backup.Programs;
 /// <param name="binDirectory">Where to look, or <c>null</c> for the places of the usual packages.</param>
 internal sealed partial class PostgresPrograms(string? binDirectory)
 {
-    private static readonly (string Parent, string Pattern, string Below)[] Packages =
-    [
-        ("/usr/lib/postgresql", "*", "bin"), // Debian, Ubuntu
-        ("/usr", "pgsql-*", "bin"), // the PostgreSQL project's packages for Fedora and RHEL
-        ("/opt/homebrew/opt", "postgresql@*", "bin"),
-        ("/usr/local/opt", "postgresql@*", "bin"),
-        ("/home/linuxbrew/.linuxbrew/opt", "postgresql@*", "bin"),
-        ("/Applications/Postgres.app/Contents/Versions", "*", "bin"),
-        ("/usr/libexec", "postgresql*", ""), // Alpine
-    ];
-
     /// <summary>
     /// The oldest one that is not older than the server: an older one refuses it, and what a newer one has dumped needs a newer
     /// one to restore.
@@ -25,7 +15,7 @@ internal sealed partial class PostgresPrograms(string? binDirectory)
     public async Task<string> FindAsync(string name, int serverMajor, bool exactly, CancellationToken cancellationToken)
     {
         var found = new List<(int Major, string Path)>();
-        foreach (var directory in Directories())
+        foreach (var directory in binDirectory is null ? BinaryDirectories.Find() : [binDirectory])
         {
             var path = Path.Combine(directory, OperatingSystem.IsWindows() ? name + ".exe" : name);
             if (File.Exists(path) && await MajorOfAsync(path, cancellationToken).ConfigureAwait(false) is { } major)
@@ -67,20 +57,6 @@ internal sealed partial class PostgresPrograms(string? binDirectory)
         return $"{name} of PostgreSQL {major}{(exactly ? "" : " or newer")} is needed, as the server is {major}; {others}. Install it "
             + $"(Debian, Ubuntu: apt-get install {package}-{major}; Fedora: dnf install postgresql{(exactly ? "-server" : "")}; macOS: brew install postgresql@{major}), "
             + $"or name its directory in {nameof(BackupOptions)}.{nameof(BackupOptions.BinDirectory)}.";
-    }
-
-    private IEnumerable<string> Directories()
-    {
-        if (binDirectory is not null)
-            return [binDirectory];
-        var packaged = Packages
-            .Where(package => Directory.Exists(package.Parent))
-            .SelectMany(package => Directory.EnumerateDirectories(package.Parent, package.Pattern)
-                .Select(directory => Path.Combine(directory, package.Below)));
-        var path = Environment.GetEnvironmentVariable("PATH") ?? "";
-        return packaged
-            .Concat(path.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries))
-            .Distinct(StringComparer.Ordinal);
     }
 
     [GeneratedRegex(@"\(PostgreSQL\) (\d+)")]
