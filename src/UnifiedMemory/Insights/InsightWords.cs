@@ -49,10 +49,7 @@ internal sealed class InsightWords
         Meanings.Keys.Where(word => word.Contains(' ', StringComparison.Ordinal)).Select(phrase => phrase.Split(' ')[0])
             .ToFrozenSet(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
 
-    /// <summary>
-    /// By first letter, the lengths that a word with a meaning has, as bits: most words of a text need no look. A store call of an insight
-    /// takes 25 µs more without this.
-    /// </summary>
+    /// <summary>By first letter, the lengths that a word with a meaning has, as bits: most words of a text need no look.</summary>
     private static readonly uint[] Lengths = LengthsByLetter();
 
     public InsightWords(string content)
