@@ -30,8 +30,8 @@ internal sealed partial class MemoryTable
     /// the memory had expired at once.
     /// </summary>
     /// <remarks>
-    /// The row of one sink is 32 µs of the server's time, of which two indexes are 27; a look for a source that there is none of would
-    /// be 9 µs more, and the names of the sinks as an array 8 µs.
+    /// The row of one sink is 32 µs of the server's time; a look for a source that there is none of would be 9 µs more, and the names of
+    /// the sinks as an array 8 µs.
     /// </remarks>
     private static string InsertInsight(StoreSchema schema, int sinks, bool isFound)
     {
