@@ -49,9 +49,6 @@ internal sealed class InsightWords
         Meanings.Keys.Where(word => word.Contains(' ', StringComparison.Ordinal)).Select(phrase => phrase.Split(' ')[0])
             .ToFrozenSet(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
 
-    /// <summary>By first letter, the lengths that a word with a meaning has, as bits: most words of a text need no look.</summary>
-    private static readonly uint[] Lengths = LengthsByLetter();
-
     public InsightWords(string content)
     {
         var found = MeaningOf(content.AsSpan(0, Math.Min(content.Length, MaxCharacters)));
@@ -91,7 +88,7 @@ internal sealed class InsightWords
         var before = 0; // of the phrase, with its space: what the last word left
         for (var start = 0; TryNext(text, ref start, out var word);)
         {
-            if (word.Length > LongestWord || (before == 0 && !MayMean(word)))
+            if (word.Length > LongestWord)
             {
                 before = 0;
                 continue;
@@ -109,19 +106,6 @@ internal sealed class InsightWords
         }
 
         return found;
-    }
-
-    /// <summary>Whether it, or a phrase that it begins, may have a meaning. Some letters beyond ASCII have a lower case within.</summary>
-    private static bool MayMean(ReadOnlySpan<char> word) =>
-        !char.IsAscii(word[0])
-        || (char.IsAsciiLetter(word[0]) && (Lengths[(word[0] | 0x20) - 'a'] & (1U << (word.Length - 1))) != 0);
-
-    private static uint[] LengthsByLetter()
-    {
-        var lengths = new uint['z' - 'a' + 1];
-        foreach (var word in Meanings.Keys.Select(key => key.Split(' ')[0]))
-            lengths[word[0] - 'a'] |= 0b11U << (word.Length - 1); // and of its plural
-        return lengths;
     }
 
     /// <summary>A plural is its singular, too.</summary>
