@@ -24,7 +24,8 @@ public sealed partial class UnifiedMemoryStore
 
     /// <summary>
     /// Changes one memory. It is embedded again only when its content is another; insights in new content are stored as with
-    /// <c>StoreAsync</c>. An insight that is not delivered yet is delivered with its new content; one that is, stays with the sinks as it was.
+    /// <c>StoreAsync</c>. An insight that is not delivered yet is delivered with its new content; one that is, or that a sink has just been
+    /// given, stays with the sinks as it was.
     /// </summary>
     /// <param name="id">Its id, in any namespace.</param>
     /// <param name="update">What to change.</param>

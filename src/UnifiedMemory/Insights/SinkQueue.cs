@@ -77,10 +77,24 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
             rows = await (isTrial
                 ? outbox.ClaimTrialAsync(lease, options.OrderedAttempts, cancellationToken)
                 : outbox.ClaimAsync(lease, options.OrderedAttempts, options.BatchSize, cancellationToken)).ConfigureAwait(false);
-            // No try that may outlast the lease: another host would make it, too.
-            while (decided < rows.Count && time.GetElapsedTime(claimed) + options.DeliveryTimeout < options.LeaseDuration)
+            while (decided < rows.Count)
             {
+                // Those before it took their time: it may have been changed or deleted since it was claimed.
                 var row = rows[decided];
+                if (decided > 0)
+                {
+                    if (await outbox.ClaimedTextAsync(lease, row.Id, cancellationToken).ConfigureAwait(false) is not { } text)
+                    {
+                        tried = ++decided;
+                        continue;
+                    }
+
+                    row = row with { Content = text };
+                }
+
+                // No try that may outlast the lease: another host would make it, too.
+                if (time.GetElapsedTime(claimed) + options.DeliveryTimeout >= options.LeaseDuration)
+                    break;
                 var wasOpen = !_circuit.IsClosed;
                 tried = decided + 1;
                 if (await _circuit.TryAsync(row.ToInsight(), cancellationToken).ConfigureAwait(false) is not { } answer)

@@ -88,7 +88,7 @@ internal static partial class Log
     public static partial void SinkCircuitClosed(ILogger logger, string sink);
 
     [LoggerMessage(54, LogLevel.Information, "{Count} insights that failed while {Sink} was away are queued again")]
-    public static partial void InsightsRevived(ILogger logger, string sink, int count);
+    public static partial void InsightsRevived(ILogger logger, string sink, long count);
 
     [LoggerMessage(55, LogLevel.Error, "Delivering insights to {Sink} failed; it is tried again")]
     public static partial void DispatchFailed(ILogger logger, string sink, Exception exception);

@@ -77,14 +77,28 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
 
     /// <summary>
     /// What was parked comes back with its failures, and so for one try: one that is to blame for them itself is parked again by the
-    /// next, and stays so after the most. What still waits for its next try goes on waiting.
+    /// next, and stays so after the most. What still waits for its next try goes on waiting, and is not counted.
     /// </summary>
     private readonly string _revive =
         $"""
-        UPDATE {schema.InsightOutbox}
-        SET parked_at = CASE WHEN failures >= @most THEN parked_at END, in_outage = false,
-            due_at = CASE WHEN parked_at IS NULL OR failures >= @most THEN due_at ELSE now() END
-        WHERE sink = @sink AND in_outage AND {NotLeased}
+        WITH failed AS MATERIALIZED (
+            SELECT namespace, memory_id, sink, parked_at IS NOT NULL AND failures < @most AS comes_back
+            FROM {schema.InsightOutbox} WHERE sink = @sink AND in_outage AND {NotLeased}
+            FOR UPDATE),
+        revived AS (
+            UPDATE {schema.InsightOutbox} AS queued
+            SET in_outage = false, parked_at = CASE WHEN comes_back THEN NULL ELSE parked_at END,
+                due_at = CASE WHEN comes_back THEN now() ELSE due_at END
+            FROM failed
+            WHERE queued.namespace = failed.namespace AND queued.memory_id = failed.memory_id AND queued.sink = failed.sink)
+        SELECT count(*) FILTER (WHERE comes_back) FROM failed
+        """;
+
+    /// <summary>As it is now: nothing when the memory was deleted, or when the lease is another host's by now.</summary>
+    private readonly string _claimed =
+        $"""
+        SELECT content FROM {schema.InsightOutbox}
+        WHERE namespace = @namespace AND memory_id = @id AND sink = @sink AND lease_id = @lease
         """;
 
     /// <summary>A page of the namespaces that have something for the sink.</summary>
@@ -133,14 +147,20 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
             cancellationToken);
 
     /// <summary>The sink is back: what was parked while it was away is due now, in the old order, unless it has failed too often.</summary>
-    public Task<int> ReviveAsync(string sink, int mostFailures, CancellationToken cancellationToken) =>
-        ExecuteAsync(
+    /// <returns>How many are due again.</returns>
+    public Task<long> ReviveAsync(string sink, int mostFailures, CancellationToken cancellationToken) =>
+        database.RunAsync("insight_done", (connection, token) => connection.ExecuteScalarAsync<long>(new CommandDefinition(
             _revive,
-            () => new SqlParameters()
+            new SqlParameters()
                 .Add("sink", NpgsqlDbType.Text, sink)
                 .Add("most", NpgsqlDbType.Integer, mostFailures)
                 .Add("lease", NpgsqlDbType.Uuid, Guid.Empty),
-            cancellationToken);
+            cancellationToken: token)), cancellationToken);
+
+    /// <summary>The text of one that is claimed, or <c>null</c> when it is not to be sent any more.</summary>
+    public Task<string?> ClaimedTextAsync(Lease lease, Guid id, CancellationToken cancellationToken) =>
+        database.RunAsync("insight_claimed", (connection, token) => connection.ExecuteScalarAsync<string?>(new CommandDefinition(
+            _claimed, lease.Parameters().Add("id", NpgsqlDbType.Uuid, id), cancellationToken: token)), cancellationToken);
 
     /// <summary>Gives back what is claimed and was not tried.</summary>
     public Task ReleaseAsync(Lease lease, Guid[] ids, CancellationToken cancellationToken) =>

@@ -15,6 +15,8 @@ internal sealed partial class MemoryTable
         source_system, agent_id, session_id, workflow_id, importance, created_at, expires_at
         """;
 
+    private const string WrittenValues = "$1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17";
+
     /// <summary>
     /// A memory that is there and visible is left alone, and then nothing is returned. An expired one that waits to be
     /// purged is replaced, or else the new memory would be lost with it.
@@ -32,7 +34,7 @@ internal sealed partial class MemoryTable
     private readonly string _insert =
         $"""
         INSERT INTO {schema.Memories} AS stored ({WrittenColumns})
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+        VALUES ({WrittenValues})
         {UnlessStored}
         """;
 
