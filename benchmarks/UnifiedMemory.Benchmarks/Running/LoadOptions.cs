@@ -8,10 +8,10 @@ internal sealed record LoadOptions
         usage: bench [--quick] [--rows N] [--json FILE] [--output DIR] [part ...]
                bench --filter PATTERN [--rows N ...]     BenchmarkDotNet, with its own arguments
 
-        parts: bulk store insights overhead search callers recall sizes (all of them without a name), scale (only by its name)
+        parts: bulk store insights overhead search modes callers recall sizes (all of them without a name), scale (only by its name)
         """;
 
-    public static IReadOnlyList<string> AllParts { get; } = ["bulk", "store", "insights", "overhead", "search", "callers", "recall", "sizes"];
+    public static IReadOnlyList<string> AllParts { get; } = ["bulk", "store", "insights", "overhead", "search", "modes", "callers", "recall", "sizes"];
 
     public bool Quick { get; private init; }
 

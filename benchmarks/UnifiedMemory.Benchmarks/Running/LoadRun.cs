@@ -28,6 +28,7 @@ internal static class LoadRun
                 "insights" => InsightsPart.RunAsync(options, report),
                 "overhead" => OverheadPart.RunAsync(options, report, set),
                 "search" => SearchPart.RunAsync(options, report, set),
+                "modes" => ModesPart.RunAsync(options, report, set),
                 "callers" => CallersPart.RunAsync(options, report, set),
                 "recall" => RecallPart.RunAsync(options, report, set),
                 "sizes" => SizesPart.RunAsync(options, report),

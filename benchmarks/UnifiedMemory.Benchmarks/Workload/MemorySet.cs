@@ -4,9 +4,9 @@ using System.Text.Json.Nodes;
 namespace UnifiedMemory.Benchmarks.Workload;
 
 /// <summary>
-/// Memories as an agent platform has them: 200 to 1,000 characters, metadata with four members, tags. 5 % are insights, 1 % carry
-/// the tag <c>rare</c>, 1 % lie in the namespace <c>small</c>, and the number <c>score</c> in the metadata is spread evenly over
-/// 0 to 1, so that a range takes as many as it is wide. None of it depends on the vector.
+/// Memories as an agent platform has them: 200 to 1,000 characters of the <see cref="Vocabulary"/>, metadata with four members, tags. 5 % are
+/// insights, 1 % carry the tag <c>rare</c>, 1 % lie in the namespace <c>small</c>, and the number <c>score</c> in the metadata is
+/// spread evenly over 0 to 1, so that a range takes as many as it is wide. None of it depends on the vector.
 /// </summary>
 internal static class MemorySet
 {
@@ -18,9 +18,6 @@ internal static class MemorySet
 
     /// <summary>Its multiples, without their whole part, are spread evenly whatever the step: it is the golden ratio.</summary>
     private const double Golden = 0.6180339887498949;
-
-    private static readonly string[] Words =
-        "the store keeps each decision with its reason and source so that an agent finds what was agreed before it plans work on code".Split(' ');
 
     /// <summary>Texts differ for each label and index; the same label and index give the same memory.</summary>
     public static NewMemory Create(string label, int index)
@@ -71,7 +68,7 @@ internal static class MemorySet
         var text = new StringBuilder($"{label} {index}:");
         var length = random.Next(200, 1000);
         while (text.Length < length)
-            text.Append(' ').Append(Words[random.Next(Words.Length)]);
+            text.Append(' ').Append(Vocabulary.Next(random));
         return text.ToString();
     }
 }

@@ -33,6 +33,7 @@ internal sealed partial class MemoryTable
             .Add("text", NpgsqlDbType.Text, query.Text)
             .Add("text_weight", NpgsqlDbType.Double, query.Mode == SearchMode.Text ? 1 : query.TextWeight)
             .Add("scope", NpgsqlDbType.Double, scope.Matching)
+            .Add("total", NpgsqlDbType.Double, scope.Total)
             .Add("visited", NpgsqlDbType.Double, scope.Visited)
             .Add("average", NpgsqlDbType.Double, Math.Max(1, scope.AverageWords))
             .Add("minimum", NpgsqlDbType.Double, query.MinimumSimilarity ?? -2)

@@ -121,6 +121,27 @@ public sealed class Bm25Tests : StoreFixture
         Assert.That(matches[0].Record.Content, Does.Contain("rarer"));
     }
 
+    [Test]
+    public async Task In_a_small_scope_of_a_large_table_scores_are_those_of_the_formula()
+    {
+        // Three words of the vocabulary are in each memory of the rest, and so looked for in the scope; the others in their index.
+        await InsertAsync(6_000, "rag", "'waa wab wac filler' || i");
+        var memories = Documents(400).Where(memory => memory.Namespace == "second").ToList();
+        await Store.StoreManyAsync(memories);
+        await TestServer.ExecuteAsync($"ANALYZE {Table}");
+        var bm25 = new PlainBm25([.. memories.Select(memory => memory.Content)]);
+        foreach (var text in (string[])["waa", "wab wbz", "waa wac wab wbk wcb", "wbn wcb number4"])
+        {
+            var expected = memories.Select(memory => (memory.Content, Score: bm25.Score(text, memory.Content))).Where(one => one.Score > 0).ToDictionary();
+
+            var matches = await Store.SearchAsync(new MemoryQuery(text) { Mode = SearchMode.Text, Namespace = "second", Limit = 1000 });
+
+            Assert.That(matches.Select(match => match.Record.Content), Is.EquivalentTo(expected.Keys), text);
+            foreach (var match in matches)
+                Assert.That(match.TextScore, Is.EqualTo(expected[match.Record.Content]).Within(1e-6), $"{text}: {match.Record.Content}");
+        }
+    }
+
     private static IEnumerable<NewMemory> Documents(int count)
     {
         var random = new Random(1);

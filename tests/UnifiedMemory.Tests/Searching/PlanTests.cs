@@ -54,7 +54,16 @@ public sealed class PlanTests : StoreFixture
     public async Task Words_are_looked_for_in_the_index_of_words()
     {
         await StoreAsync();
-        await AssertAsync(new MemoryQuery("angle quagga") { Mode = SearchMode.Text }, "memories_text");
+        await AssertAsync(new MemoryQuery("quagga") { Mode = SearchMode.Text }, "memories_text");
+    }
+
+    [Test]
+    public async Task A_frequent_word_in_a_small_scope_is_looked_for_in_the_scope()
+    {
+        await StoreAsync();
+        await TestServer.ExecuteAsync($"ANALYZE {Prefix}memories.memories");
+        var scanned = await AssertAsync(new MemoryQuery("zebra") { Mode = SearchMode.Text, SessionId = "session 7" }, "memories_session");
+        Assert.That(scanned, Has.No.Member("memories_text"), "its postings of all sessions");
     }
 
     [Test]
@@ -84,7 +93,7 @@ public sealed class PlanTests : StoreFixture
     /// Counts the scans of searches whose filter is known by then. A server process tells its counts when it ends, so each
     /// store is closed before.
     /// </summary>
-    private async Task AssertAsync(MemoryQuery query, params string[] used)
+    private async Task<List<string>> AssertAsync(MemoryQuery query, params string[] used)
     {
         await using var store = NewStore(options => options.MaxPoolSize = 1);
         Assert.That(await store.SearchAsync(query), Is.Not.Empty);
@@ -100,6 +109,7 @@ public sealed class PlanTests : StoreFixture
         Assert.That(scanned, Is.SupersetOf(used));
         Assert.That(scanned.Where(name => name.StartsWith("memories_embedding", StringComparison.Ordinal)), Is.SubsetOf(used), "other vector indexes");
         Assert.That(scanned, Has.No.Member("table"), "the table itself; fewer scans are those of building the indexes, told late");
+        return scanned;
     }
 
     private async Task<Dictionary<string, long>> ScansAsync()
