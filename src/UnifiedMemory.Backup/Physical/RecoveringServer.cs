@@ -10,6 +10,7 @@ internal sealed class RecoveringServer : IAsyncDisposable
 {
     private const string EndOfLog = "recovery ended before configured recovery target was reached";
     private const int MessageLines = 8;
+    private const string StateSql = "SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn()::text";
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
@@ -36,8 +37,14 @@ internal sealed class RecoveringServer : IAsyncDisposable
     }
 
     /// <summary>Waits until it has recovered and takes writes.</summary>
-    /// <exception cref="CheckFailedException">It ended; the message says why.</exception>
-    public async Task<string> WaitAsync(ServerAddress address, DateTimeOffset? targetTime, TimeProvider time, CancellationToken cancellationToken)
+    /// <param name="address">Its database of the store.</param>
+    /// <param name="targetTime">Where it is to stop; <c>null</c> for the end of the log.</param>
+    /// <param name="log">The log that it must have read to its end; <c>null</c> for whatever it finds.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="CheckFailedException">It ended, or too early; the message says why.</exception>
+    public async Task<string> WaitAsync(
+        ServerAddress address, DateTimeOffset? targetTime, ArchivedLog? log, TimeProvider time, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -55,8 +62,14 @@ internal sealed class RecoveringServer : IAsyncDisposable
                 var connection = await address.OpenAsync(cancellationToken).ConfigureAwait(false);
                 await using (connection.ConfigureAwait(false))
                 {
-                    if (!await connection.ExecuteScalarAsync<bool>("SELECT pg_is_in_recovery()").ConfigureAwait(false))
+                    var (isRecovering, position) = await connection.QuerySingleAsync<(bool, string?)>(StateSql).ConfigureAwait(false);
+                    if (!isRecovering)
+                    {
+                        // It takes a damaged segment for the end of the log, and says nothing.
+                        if (log is not null && LogSegment.TryParsePosition(position ?? "", out var end) && !log.IsReadBy(end))
+                            throw new CheckFailedException($"the recovery ended at {position}, and the archive goes on to {log.Newest}: the log is damaged there");
                         return "recovered " + (targetTime is { } reached ? $"to {reached.UtcDateTime:yyyy-MM-dd HH:mm:ss.ffffff} UTC" : "to the end of the log");
+                    }
                 }
             }
             catch (NpgsqlException exception) when (exception is not PostgresException { SqlState: not "57P03" })

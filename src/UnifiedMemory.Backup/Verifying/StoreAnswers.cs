@@ -8,7 +8,7 @@ internal sealed class StoreAnswers(BackupManifest manifest)
 
     private const int Limit = 10;
 
-    public async Task RunAsync(CheckList checks, string connectionString, bool mayMigrate, CancellationToken cancellationToken)
+    public async Task RunAsync(CheckList checks, string connectionString, bool isScratch, CancellationToken cancellationToken)
     {
         var options = new UnifiedMemoryOptions
         {
@@ -22,12 +22,12 @@ internal sealed class StoreAnswers(BackupManifest manifest)
         var store = UnifiedMemoryStore.Create(options, new RecordedEmbeddings(manifest));
         await using (store.ConfigureAwait(false))
         {
-            if (!await checks.RunAsync("store", () => OpenAsync(store, mayMigrate, cancellationToken), recovers: true).ConfigureAwait(false))
+            if (!await checks.RunAsync("store", () => OpenAsync(store, isScratch, cancellationToken), recovers: true).ConfigureAwait(false))
                 return;
             await checks.RunAsync("searches", () => manifest switch
             {
                 { Canaries.Count: 0 } => throw new CheckSkippedException("no search was recorded: the store held no memory without an expiry"),
-                { Kind: BackupKind.Physical } => AnswerAsync(store, cancellationToken),
+                { Kind: BackupKind.Physical } => AnswerAsync(store, isScratch, cancellationToken),
                 _ => CompareAsync(store, cancellationToken),
             }).ConfigureAwait(false);
         }
@@ -67,11 +67,22 @@ internal sealed class StoreAnswers(BackupManifest manifest)
         return $"{manifest.Canaries.Count} searches find the {expected} recorded memories; as the store plans them, {foundByIndex}";
     }
 
-    private async Task<string> AnswerAsync(UnifiedMemoryStore store, CancellationToken cancellationToken)
+    /// <summary>At a moment that somebody chose, there may be nothing to find; after the whole log there must be.</summary>
+    private async Task<string> AnswerAsync(UnifiedMemoryStore store, bool isWholeLog, CancellationToken cancellationToken)
     {
         var found = 0;
         for (var i = 0; i < manifest.Canaries.Count; i++)
             found += (await SearchAsync(store, i, exact: false, cancellationToken).ConfigureAwait(false)).Count;
+        if (found == 0)
+        {
+            var count = 0L;
+            foreach (var name in manifest.Canaries.Select(canary => canary.Namespace).Distinct())
+                count += await store.CountAsync(new MemoryFilter { Namespace = name }, cancellationToken).ConfigureAwait(false);
+            if (count > 0 || isWholeLog)
+                throw new CheckFailedException($"none of the {manifest.Canaries.Count} recorded searches finds anything; there are {count} memories where they look");
+            throw new CheckSkippedException("there is no memory where the recorded searches look, at that moment");
+        }
+
         return $"{manifest.Canaries.Count} searches answer with {found} memories; of which moment is told by the recovery, so they are not compared";
     }
 
