@@ -93,6 +93,25 @@ public sealed class PhysicalBackupTests : BackupFixture
     }
 
     [Test]
+    public async Task A_store_that_was_migrated_after_the_backup_is_recovered_as_it_is_now_and_one_before_it_as_it_was()
+    {
+        var latest = (await Store.GetMigrationStatusAsync()).Applied[^1];
+        await Store.MigrateDownAsync(latest - 1);
+        var backup = NewPhysical();
+        var manifest = await backup.TakeAsync(BackupKind.Physical);
+        await BackupServer.ExecuteAsync("SELECT pg_logical_emit_message(true, 'test', 'x')", ConnectionString);
+        var older = await ScalarAsync<DateTime>("SELECT clock_timestamp()");
+        await Store.MigrateAsync();
+        await ArchiveAsync();
+
+        var report = await backup.VerifyAsync(manifest.Id);
+        Assert.That(report.Passed, report.ToString());
+        Assert.That(Detail(report, "versions"), Does.EndWith("changed in the log after the backup: schema version"));
+        var restored = await backup.RestoreServerAsync(manifest.Id, To("older", older));
+        Assert.That(Detail(restored, "store"), Does.Contain("call MigrateAsync() next"));
+    }
+
+    [Test]
     public async Task A_damaged_base_backup_is_refused_by_pg_verifybackup()
     {
         var backup = NewPhysical();

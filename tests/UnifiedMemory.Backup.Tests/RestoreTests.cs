@@ -28,6 +28,45 @@ public sealed class RestoreTests : BackupFixture
         }
     }
 
+    [Test]
+    public async Task A_store_of_an_older_schema_is_restored_and_the_report_tells_the_next_step()
+    {
+        var latest = (await Store.GetMigrationStatusAsync()).Applied[^1];
+        await Store.MigrateDownAsync(latest - 1);
+        var backup = NewBackup();
+        var manifest = await backup.TakeAsync();
+        var database = $"older_{Prefix}";
+        try
+        {
+            var report = await backup.RestoreAsync(manifest.Id, new RestoreOptions { ConnectionString = DatabaseOf(database) });
+
+            Assert.That(report.Checks.Single(check => check.Name == "store").Detail, Does.StartWith($"the schema is at version {latest - 1}").And.Contain("MigrateAsync()"));
+            Assert.That(report.Checks.Single(check => check.Name == "searches").Outcome, Is.EqualTo(CheckOutcome.Skipped));
+            Assert.That(await FingerprintAsync(DatabaseOf(database)), Is.EqualTo(await FingerprintAsync(ConnectionString)), "every row is the same");
+            Assert.That((await backup.VerifyAsync(manifest.Id)).ToString(), Does.Contain($"after migrating from version {latest - 1} to {latest}"));
+        }
+        finally
+        {
+            await BackupServer.ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+        }
+    }
+
+    [Test]
+    public async Task A_database_with_a_newer_pgvector_takes_the_backup()
+    {
+        var backup = NewBackup();
+        var manifest = await backup.TakeAsync();
+        var path = Path.Combine(TargetPath, manifest.Id + ".manifest.json");
+        var json = System.Text.Json.Nodes.JsonNode.Parse(await File.ReadAllTextAsync(path))!;
+        json["extensions"]!["vector"] = "0.7.9";
+        await File.WriteAllTextAsync(path, json.ToJsonString());
+
+        var report = await backup.VerifyAsync(manifest.Id);
+
+        Assert.That(report.Passed, report.ToString());
+        Assert.That(report.Checks.Single(check => check.Name == "versions").Detail, Does.Contain("(backed up: 0.7.9)"));
+    }
+
     [TestCase(false, null)]
     [TestCase(true, null)]
     [TestCase(false, "memory")]
