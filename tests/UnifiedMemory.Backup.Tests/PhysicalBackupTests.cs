@@ -3,7 +3,9 @@ using System.Formats.Tar;
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using UnifiedMemory.Backup.Dumping;
 using UnifiedMemory.Backup.Physical;
+using UnifiedMemory.Backup.Programs;
 using UnifiedMemory.TestSupport;
 
 namespace UnifiedMemory.Backup.Tests;
@@ -181,6 +183,33 @@ public sealed class PhysicalBackupTests : BackupFixture
         await ArchiveAsync();
         Assert.That(Archived, Does.Contain(kept.FirstWalFile));
         Assert.That((await backup.VerifyAsync(kept.Id)).Passed, "with the log that is left");
+    }
+
+    [TestCase("another target")]
+    [TestCase("before labels told the target")]
+    public async Task Two_targets_of_a_store_share_one_archive_and_each_keeps_what_it_needs(string label)
+    {
+        var retention = new RetentionOptions { KeepAllFor = TimeSpan.Zero, KeepAtLeast = 1 };
+        var one = NewBackup(options => (options.WalArchive, options.Retention) = (_archive, retention));
+        var two = NewBackup(options => (options.WalArchive, options.Retention, options.Target) =
+            (_archive, retention, new DirectoryBackupTarget(Path.Combine(Root, "target two"))));
+        await ArchiveAsync();
+        foreach (var path in Directory.GetFiles(_archive, "*.backup"))
+            File.Delete(path);
+        var first = await one.TakeAsync(BackupKind.Physical);
+        await ArchiveAsync();
+        var labelFile = Path.Combine(_archive, Archived.Single(name => name.EndsWith(".backup", StringComparison.Ordinal)));
+        if (label != "another target")
+        {
+            await using var session = await BackupSession.TryOpenAsync(new ServerAddress(ConnectionString), Schema, CancellationToken.None);
+            await File.WriteAllTextAsync(labelFile, $"LABEL: {first.Id} {session!.Store}\n");
+        }
+
+        Assert.That((await two.RunAsync(BackupKind.Physical))!.Passed);
+
+        Assert.That(Archived, label == "another target" ? Does.Contain(first.FirstWalFile) : Does.Not.Contain(first.FirstWalFile));
+        if (label == "another target")
+            Assert.That((await one.VerifyAsync(first.Id)).Passed);
     }
 
     [Test]

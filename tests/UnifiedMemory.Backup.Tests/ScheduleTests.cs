@@ -83,6 +83,111 @@ public sealed class ScheduleTests : BackupFixture
     }
 
     [Test]
+    public async Task Each_kind_is_verified_again_though_the_other_one_is_newer()
+    {
+        var time = new FakeTimeProvider(Noon);
+        using var host = NewHost(time, options => (options.Schedule, options.VerificationSchedule) = (null, "0 5 * * 0"));
+        var backup = host.Services.GetRequiredService<StoreBackup>();
+        var physical = await backup.TakeAsync(BackupKind.Physical);
+        time.Advance(TimeSpan.FromMinutes(1));
+        Assert.That((await backup.RunAsync())!.Passed);
+        File.Delete(Path.Combine(TargetPath, physical.FileName));
+        await host.StartAsync();
+
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                time.Advance(TimeSpan.FromHours(1));
+                await Task.Delay(20);
+                return (await backup.ListAsync()).Single(one => one.Kind == BackupKind.Physical).State == BackupState.Failed;
+            },
+            "what the target has lost is noticed");
+        await host.StopAsync();
+        var report = (await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync()).Entries["unifiedmemory-backup"];
+        Assert.That(report.Status, Is.EqualTo(HealthStatus.Unhealthy), "and a good logical one does not hide it");
+        Assert.That(report.Description, Does.StartWith($"The backup {physical.Id} failed"));
+    }
+
+    [Test]
+    public async Task A_backup_that_could_not_be_verified_is_tried_again_and_is_not_called_damaged()
+    {
+        var time = new FakeTimeProvider(Noon);
+        var missing = $"missing_{Prefix}";
+        using var host = NewHost(time, options => options.ScratchConnectionString = DatabaseOf(missing));
+        var backup = host.Services.GetRequiredService<StoreBackup>();
+        await host.StartAsync();
+        try
+        {
+            await Eventually.TrueAsync(async () => (await backup.ListAsync()).Count == 1, "it is made");
+            Assert.That(() => backup.VerifyAsync(backup.ListAsync().Result.Single().Id), Throws.InstanceOf<UnifiedMemoryException>());
+            Assert.That((await backup.ListAsync()).Single().State, Is.EqualTo(BackupState.Unverified));
+            await BackupServer.ExecuteAsync($"CREATE DATABASE {missing}");
+
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    time.Advance(TimeSpan.FromMinutes(1));
+                    await Task.Delay(20);
+                    return await VerifiedAsync(backup) == 1;
+                },
+                "it is verified");
+
+            Assert.That((await backup.ListAsync()).Single().StartedAt, Is.EqualTo(Noon).Within(TimeSpan.FromMinutes(1)), "no other one was made");
+            await host.StopAsync();
+        }
+        finally
+        {
+            await BackupServer.ExecuteAsync($"DROP DATABASE IF EXISTS {missing} WITH (FORCE)");
+        }
+    }
+
+    [Test]
+    public async Task Retention_follows_the_verification_also_where_that_has_a_schedule_of_its_own()
+    {
+        var time = new FakeTimeProvider(Noon);
+        using var host = NewHost(time, options =>
+        {
+            options.VerifyAfterBackup = false;
+            options.VerificationSchedule = "0 5 * * 0";
+            options.Schedule = null;
+            options.Retention = new RetentionOptions { KeepAllFor = TimeSpan.Zero, KeepAtLeast = 1 };
+        });
+        var backup = host.Services.GetRequiredService<StoreBackup>();
+        Assert.That(await backup.RunAsync(), Is.Null);
+        time.Advance(TimeSpan.FromDays(1));
+        Assert.That(await backup.RunAsync(), Is.Null);
+        var newest = (await backup.ListAsync())[0].Id;
+        await host.StartAsync();
+
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                time.Advance(TimeSpan.FromHours(1));
+                await Task.Delay(20);
+                return (await backup.ListAsync()) is [{ State: BackupState.Verified } one] && one.Id == newest;
+            },
+            "the older one goes");
+        await host.StopAsync();
+    }
+
+    [Test]
+    public async Task A_weekly_kind_is_stale_a_day_after_one_was_missed()
+    {
+        var time = new FakeTimeProvider(Noon);
+        using var host = NewHost(time, options => (options.Schedule, options.PhysicalSchedule) = (null, "0 2 * * 0"));
+        var backup = host.Services.GetRequiredService<StoreBackup>();
+        var health = host.Services.GetRequiredService<HealthCheckService>();
+        Assert.That((await health.CheckHealthAsync()).Entries["unifiedmemory-backup"].Description, Is.EqualTo("There is no verified Physical backup."));
+        var id = (await backup.TakeAsync(BackupKind.Physical)).Id;
+        await File.WriteAllTextAsync(Path.Combine(TargetPath, id + ".passed.json"), "{}");
+
+        time.Advance(TimeSpan.FromDays(6));
+        Assert.That((await health.CheckHealthAsync()).Status, Is.EqualTo(HealthStatus.Healthy));
+        time.Advance(TimeSpan.FromDays(2));
+        Assert.That((await health.CheckHealthAsync()).Status, Is.EqualTo(HealthStatus.Degraded));
+    }
+
+    [Test]
     public async Task Health_says_whether_there_is_a_backup_to_rely_on()
     {
         var time = new FakeTimeProvider(Noon);

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Dapper;
 using Npgsql;
 using UnifiedMemory.Backup.Keeping;
@@ -17,7 +16,7 @@ internal sealed class ArchiveCheck(string archive, string dataDirectory, TimePro
 
     private const string ServerSql =
         """
-        SELECT s.system_identifier::numeric::text, a.last_archived_wal FROM pg_control_system() AS s CROSS JOIN pg_stat_archiver AS a
+        SELECT s.system_identifier, a.last_archived_wal FROM pg_control_system() AS s CROSS JOIN pg_stat_archiver AS a
         """;
 
     /// <summary>What is there now.</summary>
@@ -62,7 +61,7 @@ internal sealed class ArchiveCheck(string archive, string dataDirectory, TimePro
             var connection = await live.OpenAsync(cancellationToken).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
-                var (identifier, lastArchived) = await connection.QuerySingleAsync<(string, string?)>(
+                var (identifier, lastArchived) = await connection.QuerySingleAsync<(long, string?)>(
                     new CommandDefinition(ServerSql, cancellationToken: cancellationToken)).ConfigureAwait(false);
                 return identifier == IdentifierOfBackup() ? (lastArchived, "") : (null, "; the live server is another one, and was not asked");
             }
@@ -75,13 +74,12 @@ internal sealed class ArchiveCheck(string archive, string dataDirectory, TimePro
     }
 
     /// <summary>The first field of the control file, in the byte order of the machine.</summary>
-    private string IdentifierOfBackup()
+    private long IdentifierOfBackup()
     {
         using var file = File.OpenRead(Path.Combine(dataDirectory, "global", "pg_control"));
         Span<byte> bytes = stackalloc byte[8];
         file.ReadExactly(bytes);
-        var identifier = BitConverter.IsLittleEndian ? BinaryPrimitives.ReadUInt64LittleEndian(bytes) : BinaryPrimitives.ReadUInt64BigEndian(bytes);
-        return identifier.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        return BitConverter.ToInt64(bytes);
     }
 
     /// <summary>What is older than all that is needed may have been removed since.</summary>

@@ -51,10 +51,14 @@ internal sealed class RecoveringServer : IAsyncDisposable
             if (_running.IsCompleted)
             {
                 var result = await _running.ConfigureAwait(false);
-                throw new CheckFailedException(targetTime is { } target && result.Messages.Contains(EndOfLog, StringComparison.Ordinal)
-                    ? $"the write-ahead log ends before {target.UtcDateTime:yyyy-MM-dd HH:mm:ss.ffffff} UTC, or nothing was written after it. "
-                        + "Restore to an earlier time, or to the end of the log without a target"
-                    : "the server did not recover: " + string.Join(' ', result.Messages.Split('\n').TakeLast(MessageLines)));
+                if (targetTime is { } target && result.Messages.Contains(EndOfLog, StringComparison.Ordinal))
+                {
+                    throw new CheckFailedException(
+                        $"the write-ahead log ends before {target.UtcDateTime:yyyy-MM-dd HH:mm:ss.ffffff} UTC, or nothing was written after it. "
+                        + "Restore to an earlier time, or to the end of the log without a target");
+                }
+
+                throw CheckFaults.Of(result, "the server did not recover: " + string.Join(' ', result.Messages.Split('\n').TakeLast(MessageLines)));
             }
 
             try

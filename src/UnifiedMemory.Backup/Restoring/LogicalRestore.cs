@@ -24,7 +24,7 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
         var result = await ChildProgram.RunAsync(new ProgramCall(program, [OperatingSystem.IsWindows() ? "--file=NUL" : "--file=/dev/null", path]), cancellationToken).ConfigureAwait(false);
         return result.ExitCode == 0
             ? "read to its end"
-            : throw new CheckFailedException($"{manifest.FileName} cannot be read: {result.Messages}");
+            : throw CheckFaults.Of(result, $"{manifest.FileName} cannot be read: {result.Messages}");
     }
 
     /// <exception cref="CheckFailedException">The archive cannot be restored; then nothing was.</exception>
@@ -50,7 +50,7 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
                     Environment = database.ToEnvironment(settings),
                 }, cancellationToken).ConfigureAwait(false);
             if (result.ExitCode != 0)
-                throw new CheckFailedException($"{manifest.FileName} cannot be restored: {result.Messages}");
+                throw CheckFaults.Of(result, $"{manifest.FileName} cannot be restored: {WithoutContent(result.Messages)}");
             foreach (var table in manifest.Tables)
             {
                 await connection.ExecuteAsync(new CommandDefinition(
@@ -60,6 +60,10 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
 
         return $"restored, indexes built with {memory >> 20} MiB each";
     }
+
+    /// <summary>The context of a failed COPY quotes the row, which is a memory's content.</summary>
+    private static string WithoutContent(string messages) => string.Join('\n', messages.Split('\n').Where(line =>
+        !line.StartsWith("CONTEXT:", StringComparison.Ordinal) && !line.StartsWith("DETAIL:", StringComparison.Ordinal)));
 
     private long MemoryBytes()
     {
@@ -83,9 +87,9 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
         }
         catch (PostgresException exception)
         {
-            throw new UnifiedMemoryException(
+            throw new MissingPrerequisiteException(
                 "restore", $"The extension vector {recorded} could not be created ({exception.MessageText}). Have an administrator install pgvector on that "
-                + "server, and run in that database: CREATE EXTENSION vector;", isTransient: false, exception)
+                + "server, and run in that database: CREATE EXTENSION vector;", exception)
             {
                 SqlState = exception.SqlState,
             };
