@@ -43,6 +43,12 @@ public sealed class BackupOptions
     public long MaxMemoryBytes { get; set; } = 1L << 30;
 
     /// <summary>
+    /// How many connections a restore loads tables and builds indexes with, at most one for each processor of this machine. A restore into
+    /// a database that was there before has one, as it is one transaction. Default: 4.
+    /// </summary>
+    public int RestoreJobs { get; set; } = 4;
+
+    /// <summary>
     /// Whether each backup is verified at once; a host tries again what could not be verified. Without it,
     /// <see cref="VerificationSchedule"/> verifies, and retention waits for that. Default: yes.
     /// </summary>

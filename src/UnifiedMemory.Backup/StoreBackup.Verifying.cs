@@ -146,7 +146,7 @@ public sealed partial class StoreBackup
         await using (scratch.ConfigureAwait(false))
         {
             return await checks.RunAsync(
-                    "restore", async () => $"{await restore.RestoreAsync(path, scratch.Address, cancellationToken).ConfigureAwait(false)}, in {scratch.Description}",
+                    "restore", async () => $"{await restore.RestoreAsync(path, scratch.Address, isNew: true, cancellationToken).ConfigureAwait(false)}, in {scratch.Description}",
                     recovers: true).ConfigureAwait(false)
                 && await CheckRestoredAsync(checks, manifest, scratch.Address, isScratch: true, progress, cancellationToken).ConfigureAwait(false);
         }

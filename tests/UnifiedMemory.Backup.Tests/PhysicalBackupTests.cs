@@ -114,6 +114,24 @@ public sealed class PhysicalBackupTests : BackupFixture
     }
 
     [Test]
+    public async Task A_restore_that_is_cancelled_while_the_server_starts_leaves_no_server()
+    {
+        var backup = NewPhysical();
+        var manifest = await backup.TakeAsync(BackupKind.Physical);
+        using var cancelling = new CancellationTokenSource();
+        var data = Path.Combine(Root, "cancelled");
+
+        var restoring = backup.RestoreServerAsync(manifest.Id, To("cancelled", null), new Told(told =>
+        {
+            if (told.Phase == BackupPhase.Restoring)
+                cancelling.Cancel();
+        }), cancelling.Token);
+
+        Assert.That(() => restoring.WaitAsync(TimeSpan.FromSeconds(30)), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(Process.GetProcessesByName("postgres").Select(process => ReadCommandLine(process.Id)), Has.None.Contain(data));
+    }
+
+    [Test]
     public async Task A_damaged_base_backup_is_refused_by_pg_verifybackup()
     {
         var backup = NewPhysical();
@@ -260,6 +278,23 @@ public sealed class PhysicalBackupTests : BackupFixture
         Assert.That(await ShellAsync(command), Is.Not.Zero);
         Assert.That(await File.ReadAllTextAsync(Path.Combine(archive, "000000010000000000000001")), Is.EqualTo("one"));
         Assert.That(Directory.GetFiles(archive), Has.Length.EqualTo(1));
+    }
+
+    private static string ReadCommandLine(int process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process}/cmdline");
+        }
+        catch (IOException)
+        {
+            return ""; // it has ended
+        }
+    }
+
+    private sealed class Told(Action<BackupProgress> tell) : IProgress<BackupProgress>
+    {
+        public void Report(BackupProgress value) => tell(value);
     }
 
     private string[] Archived => [.. Directory.GetFiles(_archive).Select(path => Path.GetFileName(path)!)];

@@ -29,6 +29,35 @@ public sealed class RestoreTests : BackupFixture
     }
 
     [Test]
+    public async Task A_new_database_is_filled_by_several_connections_and_goes_when_that_fails()
+    {
+        var backup = NewBackup(options => options.RestoreJobs = 2);
+        var manifest = await backup.TakeAsync();
+        var database = $"parallel_{Prefix}";
+        var options = new RestoreOptions { ConnectionString = DatabaseOf(database) };
+        var progress = new Told(told =>
+        {
+            if (told.Phase == BackupPhase.Restoring)
+                BackupServer.ExecuteAsync($"CREATE SCHEMA {Schema}", DatabaseOf(database)).GetAwaiter().GetResult(); // in the way of pg_restore
+        });
+        try
+        {
+            Assert.That(() => backup.RestoreAsync(manifest.Id, options, progress), Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("already exists"));
+            Assert.That(await BackupServer.ScalarAsync<long>($"SELECT count(*) FROM pg_database WHERE datname = '{database}'"), Is.Zero, "nothing half-way is left");
+
+            var report = await backup.RestoreAsync(manifest.Id, options);
+            Assert.That(
+                report.Checks.Single(check => check.Name == "restore").Detail,
+                Does.StartWith(Environment.ProcessorCount > 1 ? "restored with 2 connections" : "restored with 1 connection"));
+            Assert.That(await FingerprintAsync(DatabaseOf(database)), Is.EqualTo(await FingerprintAsync(ConnectionString)));
+        }
+        finally
+        {
+            await BackupServer.ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+        }
+    }
+
+    [Test]
     public async Task A_store_of_an_older_schema_is_restored_and_the_report_tells_the_next_step()
     {
         var latest = (await Store.GetMigrationStatusAsync()).Applied[^1];

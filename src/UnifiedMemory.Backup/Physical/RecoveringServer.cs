@@ -12,17 +12,22 @@ internal sealed class RecoveringServer : IAsyncDisposable
     private const int MessageLines = 8;
     private const string StateSql = "SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn()::text";
 
+    /// <summary>A server that has not written its process id by then is not going to.</summary>
+    private const int StopAttempts = 100;
+
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly ServerDirectory _directory;
     private readonly string _control;
     private readonly Task<ProgramResult> _running;
+    private readonly CancellationTokenSource _killing;
 
-    private RecoveringServer(ServerDirectory directory, string control, Task<ProgramResult> running)
+    private RecoveringServer(ServerDirectory directory, string control, Task<ProgramResult> running, CancellationTokenSource killing)
     {
         _directory = directory;
         _control = control;
         _running = running;
+        _killing = killing;
     }
 
     /// <summary>Starts it; that it has recovered is for <see cref="WaitAsync"/>.</summary>
@@ -31,9 +36,9 @@ internal sealed class RecoveringServer : IAsyncDisposable
     public static RecoveringServer Start(ServerDirectory directory, string postgres)
     {
         // As a child whose end is seen at once: pg_ctl reports a start also when recovery fails right after it.
-        var running = ChildProgram.RunAsync(
-            new ProgramCall(postgres, ["-D", directory.Path]) { User = directory.ServerUser }, CancellationToken.None);
-        return new RecoveringServer(directory, Path.Combine(Path.GetDirectoryName(postgres)!, "pg_ctl"), running);
+        var killing = new CancellationTokenSource();
+        var running = ChildProgram.RunAsync(new ProgramCall(postgres, ["-D", directory.Path]) { User = directory.ServerUser }, killing.Token);
+        return new RecoveringServer(directory, Path.Combine(Path.GetDirectoryName(postgres)!, "pg_ctl"), running, killing);
     }
 
     /// <summary>Waits until it has recovered and takes writes.</summary>
@@ -87,14 +92,30 @@ internal sealed class RecoveringServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (!_running.IsCompleted)
+        for (var attempt = 1; !_running.IsCompleted; attempt++)
         {
             // Not cancelled: it would run on.
-            await ChildProgram.RunAsync(
+            var result = await ChildProgram.RunAsync(
                 new ProgramCall(_control, ["stop", "-w", "-s", "-m", "fast", "-D", _directory.Path]) { User = _directory.ServerUser },
                 CancellationToken.None).ConfigureAwait(false);
+            if (result.ExitCode == 0)
+                break;
+
+            // A server that was started this moment has written no process id yet, and pg_ctl finds none.
+            if (attempt >= StopAttempts && !File.Exists(Path.Combine(_directory.Path, "postmaster.pid")))
+                await _killing.CancelAsync().ConfigureAwait(false);
+            await Task.WhenAny(_running, Task.Delay(PollInterval, TimeProvider.System)).ConfigureAwait(false);
         }
 
-        await _running.ConfigureAwait(false);
+        try
+        {
+            await _running.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_killing.IsCancellationRequested)
+        {
+            // It was killed.
+        }
+
+        _killing.Dispose();
     }
 }

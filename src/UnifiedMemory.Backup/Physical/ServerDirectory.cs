@@ -77,6 +77,7 @@ internal sealed class ServerDirectory
             throw new MissingPrerequisiteException("restore", $"{program} failed: {result.Messages}");
     }
 
-    private static string FindServerUser() =>
+    /// <summary>Whom a server runs as that root starts.</summary>
+    public static string FindServerUser() =>
         File.ReadLines("/etc/passwd").Any(line => line.StartsWith("postgres:", StringComparison.Ordinal)) ? "postgres" : "nobody";
 }

@@ -78,5 +78,5 @@ internal sealed class SocketDirectory : IDisposable
     }
 
     private static string? OwnerOf(string data) =>
-        Environment.IsPrivilegedProcess && Directory.Exists(data) ? "postgres" : null;
+        Environment.IsPrivilegedProcess && Directory.Exists(data) ? ServerDirectory.FindServerUser() : null;
 }

@@ -27,9 +27,14 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
             : throw CheckFaults.Of(result, $"{manifest.FileName} cannot be read: {result.Messages}");
     }
 
-    /// <exception cref="CheckFailedException">The archive cannot be restored; then nothing was.</exception>
-    public async Task<string> RestoreAsync(string path, ServerAddress database, CancellationToken cancellationToken)
+    /// <param name="path">The archive.</param>
+    /// <param name="database">Where to.</param>
+    /// <param name="isNew">Whether there is nothing else, so that it goes as a whole when this fails.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="CheckFailedException">The archive cannot be restored; then nothing was, unless the database is new.</exception>
+    public async Task<string> RestoreAsync(string path, ServerAddress database, bool isNew, CancellationToken cancellationToken)
     {
+        var jobs = isNew ? Math.Min(options.RestoreJobs, Environment.ProcessorCount) : 1;
         var program = await FindAsync(cancellationToken).ConfigureAwait(false);
         var memory = MemoryBytes();
         var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
@@ -42,8 +47,9 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
             var result = await ChildProgram.RunAsync(
                 new ProgramCall(program,
                 [
-                    // A role that the live server has may be missing here. All or nothing.
-                    "--no-owner", "--no-privileges", "--single-transaction", "--no-password",
+                    // A role that the live server has may be missing here.
+                    "--no-owner", "--no-privileges", "--no-password", "--exit-on-error",
+                    jobs > 1 ? string.Create(CultureInfo.InvariantCulture, $"--jobs={jobs}") : "--single-transaction",
                     $"--dbname=dbname='{database.Database.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal)}'", path,
                 ])
                 {
@@ -58,7 +64,7 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
             }
         }
 
-        return $"restored, indexes built with {memory >> 20} MiB each";
+        return $"restored with {jobs} {(jobs == 1 ? "connection" : "connections")}, indexes built with {memory >> 20} MiB each";
     }
 
     /// <summary>The context of a failed COPY quotes the row, which is a memory's content.</summary>
