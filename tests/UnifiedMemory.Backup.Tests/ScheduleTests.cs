@@ -1,6 +1,7 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using UnifiedMemory.Backup.Hosting;
 
@@ -171,6 +172,40 @@ public sealed class ScheduleTests : BackupFixture
     }
 
     [Test]
+    public async Task That_the_archiving_cannot_be_seen_is_said_and_it_is_looked_at_again()
+    {
+        var time = new FakeTimeProvider(Noon);
+        var lines = new List<string>();
+        using var logger = new ListLogger(lines);
+        using var host = NewHost(
+            time,
+            options =>
+            {
+                (options.Schedule, options.WalArchive) = (null, WorkPath);
+                options.ConnectionString = "Host=127.0.0.1;Port=1;Database=memory;Username=nobody";
+            },
+            logger);
+        await host.StartAsync();
+
+        await Eventually.TrueAsync(() => Alarms() == 1, "it is said");
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                time.Advance(TimeSpan.FromMinutes(1));
+                await Task.Delay(20);
+                return Alarms() > 1;
+            },
+            "it is looked at again");
+        await host.StopAsync();
+
+        int Alarms()
+        {
+            lock (lines)
+                return lines.Count(line => line.Contains("Whether the write-ahead log is archived could not be seen", StringComparison.Ordinal));
+        }
+    }
+
+    [Test]
     public async Task A_weekly_kind_is_stale_a_day_after_one_was_missed()
     {
         var time = new FakeTimeProvider(Noon);
@@ -222,10 +257,12 @@ public sealed class ScheduleTests : BackupFixture
         return await VerifiedAsync(backup);
     }
 
-    private IHost NewHost(TimeProvider time, Action<BackupOptions>? configure = null)
+    private IHost NewHost(TimeProvider time, Action<BackupOptions>? configure = null, ILoggerProvider? logger = null)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Services.AddSingleton(time);
+        if (logger is not null)
+            builder.Services.AddLogging(logging => logging.AddProvider(logger));
         builder.Services
             .AddUnifiedMemory(options =>
             {

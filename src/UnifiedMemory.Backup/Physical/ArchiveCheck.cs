@@ -50,7 +50,7 @@ internal sealed class ArchiveCheck(string archive, string dataDirectory, TimePro
                 $"the server says that it has archived {lastArchived}, and it is not in {archive}: is that where archive_command copies to?");
         }
 
-        return ($"{log.Count} segments without a hole, up to {log.Newest}{remark}", log);
+        return ($"{log.Count} segments without a hole, up to {log.Newest}{(log.Begun is null ? "" : $" and the beginning of {log.Begun}")}{remark}", log);
     }
 
     /// <returns>The file that the live server has archived last, where it is the one of the backup and can be asked.</returns>

@@ -27,6 +27,9 @@ internal sealed class ArchivedLog
 
     public int Count => _found.Count;
 
+    /// <summary>The segment after the newest whole one, as far as pg_receivewal has received it; <c>null</c> when there is none.</summary>
+    public string? Begun { get; private set; }
+
     /// <param name="directory">The archive.</param>
     /// <param name="needed">The segments that the backup cannot do without, at least one, in order.</param>
     /// <param name="segmentBytes">The server's <c>wal_segment_size</c>.</param>
@@ -53,6 +56,9 @@ internal sealed class ArchivedLog
                 wrong.Add(string.Create(CultureInfo.InvariantCulture, $"{file.Name} has {file.Length} bytes instead of {segmentBytes}"));
         }
 
+        if (log.Newest is not null && log.NameOf(log._found.Max + 1) is var next && new FileInfo(Path.Combine(directory, next + ".partial")) is { Exists: true } partial
+            && partial.Length == segmentBytes)
+            log.Begun = next;
         log.Judge(directory, first.Number, LogSegment.Parse(needed[^1], segmentBytes).Number, wrong);
         return log;
     }
