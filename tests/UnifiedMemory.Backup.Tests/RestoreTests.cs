@@ -35,7 +35,7 @@ public sealed class RestoreTests : BackupFixture
         var manifest = await backup.TakeAsync();
         var database = $"parallel_{Prefix}";
         var options = new RestoreOptions { ConnectionString = DatabaseOf(database) };
-        var progress = new Told(told =>
+        var progress = new ToldProgress(told =>
         {
             if (told.Phase == BackupPhase.Restoring)
                 BackupServer.ExecuteAsync($"CREATE SCHEMA {Schema}", DatabaseOf(database)).GetAwaiter().GetResult(); // in the way of pg_restore
@@ -148,7 +148,7 @@ public sealed class RestoreTests : BackupFixture
         await Store.StoreAsync(new NewMemory("after the backup", MemoryType.Agent));
         var before = await FingerprintAsync(ConnectionString);
         using var cancelling = new CancellationTokenSource();
-        var progress = new Told(told =>
+        var progress = new ToldProgress(told =>
         {
             if (told.Phase != BackupPhase.Restoring)
                 return;
@@ -181,11 +181,6 @@ public sealed class RestoreTests : BackupFixture
         Assert.That(
             () => backup.RestoreServerAsync(manifest.Id, new ServerRestoreOptions { DataDirectory = Path.Combine(Root, "data") }),
             Throws.ArgumentException.With.Message.Contains("RestoreAsync()"));
-    }
-
-    private sealed class Told(Action<BackupProgress> tell) : IProgress<BackupProgress>
-    {
-        public void Report(BackupProgress value) => tell(value);
     }
 
     private Task<string> FingerprintAsync(string connectionString) => BackupServer.ScalarAsync<string>(

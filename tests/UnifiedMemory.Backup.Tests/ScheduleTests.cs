@@ -1,16 +1,12 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Hosting;
-using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using UnifiedMemory.Backup.Hosting;
 
 namespace UnifiedMemory.Backup.Tests;
 
-public sealed class ScheduleTests : BackupFixture
+public sealed class ScheduleTests : HostFixture
 {
-    private static readonly DateTimeOffset Noon = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
-
     [TestCase("2026-03-01 02:00", "2026-03-01 12:00", "2026-03-02 02:00", TestName = "The next one is the next time of the schedule")]
     [TestCase("2026-02-20 02:00", "2026-03-01 12:00", "2026-02-21 02:00", TestName = "What was missed is due since then, and so now")]
     [TestCase("2031-01-01 02:00", "2026-03-01 12:00", "2026-03-02 02:00", TestName = "A last one in the future does not stop the schedule for years")]
@@ -205,44 +201,6 @@ public sealed class ScheduleTests : BackupFixture
         }
     }
 
-    [Test]
-    public async Task A_weekly_kind_is_stale_a_day_after_one_was_missed()
-    {
-        var time = new FakeTimeProvider(Noon);
-        using var host = NewHost(time, options => (options.Schedule, options.PhysicalSchedule) = (null, "0 2 * * 0"));
-        var backup = host.Services.GetRequiredService<StoreBackup>();
-        var health = host.Services.GetRequiredService<HealthCheckService>();
-        Assert.That((await health.CheckHealthAsync()).Entries["unifiedmemory-backup"].Description, Is.EqualTo("There is no verified Physical backup."));
-        var id = (await backup.TakeAsync(BackupKind.Physical)).Id;
-        await File.WriteAllTextAsync(Path.Combine(TargetPath, id + ".passed.json"), "{}");
-
-        time.Advance(TimeSpan.FromDays(6));
-        Assert.That((await health.CheckHealthAsync()).Status, Is.EqualTo(HealthStatus.Healthy));
-        time.Advance(TimeSpan.FromDays(2));
-        Assert.That((await health.CheckHealthAsync()).Status, Is.EqualTo(HealthStatus.Degraded));
-    }
-
-    [Test]
-    public async Task Health_says_whether_there_is_a_backup_to_rely_on()
-    {
-        var time = new FakeTimeProvider(Noon);
-        using var host = NewHost(time, options => options.Schedule = null);
-        var backup = host.Services.GetRequiredService<StoreBackup>();
-        var health = host.Services.GetRequiredService<HealthCheckService>();
-
-        Assert.That((await health.CheckHealthAsync()).Status, Is.EqualTo(HealthStatus.Unhealthy), "there is none");
-        Assert.That((await backup.RunAsync())!.Passed);
-        Assert.That((await health.CheckHealthAsync()).Status, Is.EqualTo(HealthStatus.Healthy));
-        time.Advance(TimeSpan.FromHours(51));
-        Assert.That((await health.CheckHealthAsync()).Status, Is.EqualTo(HealthStatus.Degraded), "it is old");
-        var manifest = await backup.TakeAsync();
-        File.Delete(Path.Combine(TargetPath, manifest.FileName));
-        await backup.VerifyAsync(manifest.Id);
-        var report = (await health.CheckHealthAsync()).Entries["unifiedmemory-backup"];
-        Assert.That(report.Status, Is.EqualTo(HealthStatus.Unhealthy));
-        Assert.That(report.Description, Does.Contain(manifest.Id));
-    }
-
     private static DateTimeOffset Utc(string text) => DateTimeOffset.Parse(text + "Z", System.Globalization.CultureInfo.InvariantCulture);
 
     private static async Task<int> VerifiedAsync(StoreBackup backup) => (await backup.ListAsync()).Count(one => one.State == BackupState.Verified);
@@ -255,33 +213,5 @@ public sealed class ScheduleTests : BackupFixture
             time.Advance(by);
         await Task.Delay(20);
         return await VerifiedAsync(backup);
-    }
-
-    private IHost NewHost(TimeProvider time, Action<BackupOptions>? configure = null, ILoggerProvider? logger = null)
-    {
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Services.AddSingleton(time);
-        if (logger is not null)
-            builder.Services.AddLogging(logging => logging.AddProvider(logger));
-        builder.Services
-            .AddUnifiedMemory(options =>
-            {
-                options.ConnectionString = ConnectionString;
-                options.SchemaPrefix = Prefix;
-                options.PurgeInterval = TimeSpan.Zero;
-                options.Indexes.Interval = TimeSpan.Zero;
-            })
-            .UseEmbeddingProvider(_ => Embeddings)
-            .AddBackup(options =>
-            {
-                var defaults = NewOptions();
-                options.Target = defaults.Target;
-                options.WorkDirectory = defaults.WorkDirectory;
-                options.ScratchConnectionString = defaults.ScratchConnectionString;
-                options.VerificationSchedule = null;
-                configure?.Invoke(options);
-            });
-        builder.Services.AddHealthChecks().AddUnifiedMemoryBackup();
-        return builder.Build();
     }
 }

@@ -1,47 +1,19 @@
-using UnifiedMemory.Backup.Physical;
-using UnifiedMemory.TestSupport;
-
 namespace UnifiedMemory.Backup.Tests;
 
 /// <summary>A base backup alone is no recovery to a moment: the archive of the log is verified with it.</summary>
 [NonParallelizable]
-public sealed class WalArchiveTests : BackupFixture
+public sealed class WalArchiveTests : ArchivingFixture
 {
-    private PostgresCluster _cluster = null!;
-    private string _archive = "";
-
-    protected override string ConnectionString => _cluster.ConnectionString;
-
-    [OneTimeSetUp]
-    public async Task StartClusterAsync()
-    {
-        _archive = Directory.CreateTempSubdirectory("unimem-archive-").FullName;
-        SetMode(_archive, 0b111_111_111); // the server's user writes
-        _cluster = await PostgresCluster.StartAsync(new Dictionary<string, string>
-        {
-            ["archive_mode"] = "on",
-            ["archive_command"] = WalArchiving.ArchiveCommand(_archive),
-        });
-    }
-
-    [OneTimeTearDown]
-    public async Task StopClusterAsync()
-    {
-        if (_cluster is not null)
-            await _cluster.DisposeAsync();
-        Directory.Delete(_archive, recursive: true);
-    }
-
     [TestCase("empty", "lacks 0000000", "has nothing after it")]
     [TestCase("hole", "lacks ", "; the newest one there is ")]
     [TestCase("cut off", "instead of 16777216", "lacks ")]
     [TestCase("last", "the server says that it has archived ", "is that where archive_command copies to?")]
-    public async Task An_archive_that_is_not_whole_fails_the_verification(string damage, params string[] details)
+    public async Task AnArchive_that_is_not_whole_fails_the_verification(string damage, params string[] details)
     {
         var (backup, manifest, later) = await TakeAsync();
         var archive = Path.Combine(Root, "copy");
         Directory.CreateDirectory(archive);
-        foreach (var path in Directory.GetFiles(_archive))
+        foreach (var path in Directory.GetFiles(Archive))
             File.Copy(path, Path.Combine(archive, Path.GetFileName(path)));
         switch (damage)
         {
@@ -63,7 +35,7 @@ public sealed class WalArchiveTests : BackupFixture
     public async Task A_damaged_segment_in_which_the_recovery_would_silently_end_fails_the_verification()
     {
         var (backup, manifest, later) = await TakeAsync();
-        var path = Path.Combine(_archive, later[0]);
+        var path = Path.Combine(Archive, later[0]);
         var bytes = await File.ReadAllBytesAsync(path);
         try
         {
@@ -81,12 +53,12 @@ public sealed class WalArchiveTests : BackupFixture
     public async Task A_hole_is_told_to_whoever_restores_to_the_end()
     {
         var (backup, manifest, later) = await TakeAsync();
-        var path = Path.Combine(_archive, later[0]);
+        var path = Path.Combine(Archive, later[0]);
         File.Move(path, path + ".away");
         try
         {
             var report = await backup.RestoreServerAsync(manifest.Id, new ServerRestoreOptions { DataDirectory = Path.Combine(Root, "data") });
-            Assert.That(report.Checks.Single(check => check.Name == "restore").Detail, Does.Contain($"not whole: the archive {_archive} lacks {later[0]}"));
+            Assert.That(report.Checks.Single(check => check.Name == "restore").Detail, Does.Contain($"not whole: the archive {Archive} lacks {later[0]}"));
         }
         finally
         {
@@ -97,7 +69,7 @@ public sealed class WalArchiveTests : BackupFixture
     [Test]
     public async Task A_store_that_answers_none_of_the_recorded_searches_fails_the_verification()
     {
-        var backup = NewBackup(options => options.WalArchive = _archive);
+        var backup = NewPhysical();
         var manifest = await backup.TakeAsync(BackupKind.Physical);
         await BackupServer.ExecuteAsync($"TRUNCATE {Schema}.memories CASCADE", ConnectionString);
         await ArchiveAsync();
@@ -110,17 +82,8 @@ public sealed class WalArchiveTests : BackupFixture
     /// <returns>The backup, and two segments that were archived after it.</returns>
     private async Task<(StoreBackup Backup, BackupManifest Manifest, string[] Later)> TakeAsync()
     {
-        var backup = NewBackup(options => options.WalArchive = _archive);
+        var backup = NewPhysical();
         var manifest = await backup.TakeAsync(BackupKind.Physical);
         return (backup, manifest, [await ArchiveAsync(), await ArchiveAsync()]);
-    }
-
-    private async Task<string> ArchiveAsync()
-    {
-        var file = await BackupServer.ScalarAsync<string>(
-            "SELECT pg_walfile_name(pg_logical_emit_message(true, 'test', 'x'))", ConnectionString);
-        await BackupServer.ExecuteAsync("SELECT pg_switch_wal()", ConnectionString);
-        await Eventually.TrueAsync(() => File.Exists(Path.Combine(_archive, file)), $"{file} is archived");
-        return file;
     }
 }
