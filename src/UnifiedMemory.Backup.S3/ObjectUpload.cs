@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
+using System.Xml;
 using Amazon.Runtime;
 using Amazon.S3;
 using Amazon.S3.Model;
@@ -48,20 +49,17 @@ internal sealed class ObjectUpload(IAmazonS3 client, string bucket, string key, 
     /// <summary>Gives the object its name, and looks whether it is what was sent.</summary>
     public async Task CompleteAsync(CancellationToken cancellationToken)
     {
-        var attempts = 0;
         try
         {
             await RetryAsync(
-                () =>
-                {
-                    attempts++;
-                    return client.CompleteMultipartUploadAsync(
-                        new CompleteMultipartUploadRequest { BucketName = bucket, Key = key, UploadId = _uploadId, PartETags = _parts }, cancellationToken);
-                }, cancellationToken).ConfigureAwait(false);
+                () => client.CompleteMultipartUploadAsync(
+                    new CompleteMultipartUploadRequest { BucketName = bucket, Key = key, UploadId = _uploadId, PartETags = _parts }, cancellationToken),
+                cancellationToken).ConfigureAwait(false);
         }
-        catch (AmazonS3Exception exception) when (attempts > 1 && exception.ErrorCode == "NoSuchUpload")
+        catch (AmazonS3Exception exception) when (exception.ErrorCode == "NoSuchUpload")
         {
-            // It was completed, and the answer was lost.
+            // It was completed, and the answer was lost: to an attempt here, or to one that the client makes itself. Or it was aborted,
+            // and there is no object.
         }
 
         _uploadId = null;
@@ -130,8 +128,11 @@ internal sealed class ObjectUpload(IAmazonS3 client, string bucket, string key, 
         }
     }
 
-    /// <summary>A connection that is cut while HttpClient opens it ends with a bare SocketException.</summary>
-    internal static bool IsOfNetwork(Exception exception) => exception is HttpRequestException or IOException or SocketException;
+    /// <summary>
+    /// A connection that is cut while HttpClient opens it ends with a bare SocketException; an answer that is cut off after its headers, with
+    /// an XmlException.
+    /// </summary>
+    internal static bool IsOfNetwork(Exception exception) => exception is HttpRequestException or IOException or SocketException or XmlException;
 
     internal static bool MayPass(Exception exception) => exception switch
     {

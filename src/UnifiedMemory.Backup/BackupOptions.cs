@@ -42,7 +42,16 @@ public sealed class BackupOptions
     /// </summary>
     public long MaxMemoryBytes { get; set; } = 1L << 30;
 
-    /// <summary>Whether each backup is verified at once. Default: yes.</summary>
+    /// <summary>
+    /// How many connections a restore loads tables and builds indexes with, at most one for each processor of this machine. A restore into
+    /// a database that was there before has one, as it is one transaction. Default: 4.
+    /// </summary>
+    public int RestoreJobs { get; set; } = 4;
+
+    /// <summary>
+    /// Whether each backup is verified at once; a host tries again what could not be verified. Without it,
+    /// <see cref="VerificationSchedule"/> verifies, and retention waits for that. Default: yes.
+    /// </summary>
     public bool VerifyAfterBackup { get; set; } = true;
 
     /// <summary>
@@ -54,7 +63,7 @@ public sealed class BackupOptions
     /// <summary>When a host makes a physical backup. Default: <c>null</c>, never.</summary>
     public string? PhysicalSchedule { get; set; }
 
-    /// <summary>When a host verifies the newest backup again. Default: <c>0 5 * * 0</c>, Sundays at five.</summary>
+    /// <summary>When a host verifies the newest backup of each kind again, and then lets older ones go. Default: <c>0 5 * * 0</c>, Sundays at five.</summary>
     public string? VerificationSchedule { get; set; } = "0 5 * * 0";
 
     /// <summary>The time zone of the schedules, by its IANA or Windows id. Default: <c>UTC</c>.</summary>
@@ -63,7 +72,10 @@ public sealed class BackupOptions
     /// <summary>How long a host waits after a failure before it tries again. Default: 15 minutes.</summary>
     public TimeSpan RetryDelay { get; set; } = TimeSpan.FromMinutes(15);
 
-    /// <summary>How old the newest verified backup may be before the health check complains. Default: 50 hours.</summary>
+    /// <summary>
+    /// How old the newest verified backup of a kind may be before the health check complains; where its schedule is sparser, it complains
+    /// a day after one was missed. Default: 50 hours.
+    /// </summary>
     public TimeSpan StaleAfter { get; set; } = TimeSpan.FromHours(50);
 
     /// <summary>Which backups are kept.</summary>

@@ -6,7 +6,10 @@ namespace UnifiedMemory.Backup;
 /// </summary>
 public sealed class RetentionOptions
 {
-    /// <summary>Every backup younger than this is kept. Default: 30 days.</summary>
+    /// <summary>
+    /// Every backup younger than this is kept, counted from the newest verified one of its kind; not from one that bears a time so much
+    /// later than the others that the clock may have been wrong, until <see cref="KeepAtLeast"/> have followed. Default: 30 days.
+    /// </summary>
     public TimeSpan KeepAllFor { get; set; } = TimeSpan.FromDays(30);
 
     /// <summary>So many of the newest verified backups of each kind are kept, however old they are; at least 1. Default: 7.</summary>

@@ -16,7 +16,9 @@ public sealed partial class StoreBackup
     /// <param name="progress">Told what is under way.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>What the verification found; <c>null</c> when none was asked for.</returns>
-    /// <exception cref="UnifiedMemoryException">It failed, or another process is making one.</exception>
+    /// <exception cref="UnifiedMemoryException">
+    /// It failed, or another process is at the backups. When the backup was made and could not be verified, it stays, unverified.
+    /// </exception>
     public async Task<VerificationReport?> RunAsync(
         BackupKind kind = BackupKind.Logical, IProgress<BackupProgress>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -35,12 +37,12 @@ public sealed partial class StoreBackup
     {
         var session = await RequireSessionAsync(cancellationToken).ConfigureAwait(false);
         await using (session.ConfigureAwait(false))
-            return await GuardAsync("retention", () => RemoveAsync(justVerified: null, cancellationToken)).ConfigureAwait(false);
+            return await GuardAsync("retention", () => RemoveAsync(session, justVerified: null, cancellationToken)).ConfigureAwait(false);
     }
 
-    /// <summary>The same for a host, which leaves it to whoever is at it, or has just done it.</summary>
-    /// <returns>Whether it was done here.</returns>
-    internal async Task<bool> TryRunAsync(BackupKind kind, Func<DateTimeOffset?, bool> isDue, CancellationToken cancellationToken)
+    /// <summary>Makes a backup for a host, which leaves it to whoever is at it, or has just done it.</summary>
+    /// <returns>Whether nobody else is at it.</returns>
+    internal async Task<bool> TryTakeAsync(BackupKind kind, Func<DateTimeOffset?, bool> isDue, CancellationToken cancellationToken)
     {
         var session = await GuardAsync("backup", () => BackupSession.TryOpenAsync(_address, _names.Main, cancellationToken)).ConfigureAwait(false);
         if (session is null)
@@ -52,22 +54,28 @@ public sealed partial class StoreBackup
         await using (session.ConfigureAwait(false))
         {
             // Only now that the lock is held: another host may have finished a moment ago.
-            if (!isDue(await LastAsync(kind, cancellationToken).ConfigureAwait(false)))
-                return false;
-            await RunAsync(session, kind, progress: null, cancellationToken).ConfigureAwait(false);
+            if (isDue(await LastAsync(kind, cancellationToken).ConfigureAwait(false)))
+                await TakeAsync(session, kind, progress: null, cancellationToken).ConfigureAwait(false);
             return true;
         }
     }
 
-    /// <summary>Verifies for a host, which leaves it to whoever is at the backups already.</summary>
-    /// <returns>Whether it was done here.</returns>
-    internal async Task<bool> TryVerifyAsync(string id, CancellationToken cancellationToken)
+    /// <summary>
+    /// Verifies for a host, which leaves it to whoever is at the backups already, or has just done it; and when it passed, lets older
+    /// ones go.
+    /// </summary>
+    /// <returns>Whether nobody else is at it.</returns>
+    internal async Task<bool> TryVerifyAsync(string id, Func<VerificationReport?, bool> isDue, CancellationToken cancellationToken)
     {
         var session = await GuardAsync("verify", () => BackupSession.TryOpenAsync(_address, _names.Main, cancellationToken)).ConfigureAwait(false);
         if (session is null)
             return false;
         await using (session.ConfigureAwait(false))
-            await VerifyAsync(id, progress: null, cancellationToken).ConfigureAwait(false);
+        {
+            if (isDue(await GetReportAsync(id, cancellationToken).ConfigureAwait(false)))
+                await VerifyAndRemoveAsync(session, id, progress: null, cancellationToken).ConfigureAwait(false);
+        }
+
         return true;
     }
 
@@ -84,13 +92,19 @@ public sealed partial class StoreBackup
         var manifest = await TakeAsync(session, kind, progress, cancellationToken).ConfigureAwait(false);
         if (!_options.VerifyAfterBackup)
             return null;
-        var report = await VerifyAsync(manifest.Id, progress, cancellationToken).ConfigureAwait(false);
+        return await VerifyAndRemoveAsync(session, manifest.Id, progress, cancellationToken).ConfigureAwait(false);
+    }
+
+    private async Task<VerificationReport> VerifyAndRemoveAsync(
+        BackupSession session, string id, IProgress<BackupProgress>? progress, CancellationToken cancellationToken)
+    {
+        var report = await VerifyLockedAsync(id, progress, cancellationToken).ConfigureAwait(false);
         if (report.Passed)
-            await GuardAsync("retention", () => RemoveAsync(manifest.Id, cancellationToken)).ConfigureAwait(false);
+            await GuardAsync("retention", () => RemoveAsync(session, id, cancellationToken)).ConfigureAwait(false);
         return report;
     }
 
-    private async Task<IReadOnlyList<BackupEntry>> RemoveAsync(string? justVerified, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<BackupEntry>> RemoveAsync(BackupSession session, string? justVerified, CancellationToken cancellationToken)
     {
         var backups = await _catalogue.ListAsync(cancellationToken).ConfigureAwait(false);
         var removable = RetentionRules.Removable(
@@ -99,14 +113,14 @@ public sealed partial class StoreBackup
             await _catalogue.DeleteAsync(BackupId.Parse(backup.Id), cancellationToken).ConfigureAwait(false);
 
         // After the backups: what is interrupted in between leaves too much, and not too little.
-        var walFiles = await RemoveWalAsync([.. backups.Except(removable)], cancellationToken).ConfigureAwait(false);
+        var walFiles = await RemoveWalAsync(session, [.. backups.Except(removable)], cancellationToken).ConfigureAwait(false);
         BackupMetrics.Removed.Add(removable.Count);
         if (removable.Count > 0 || walFiles > 0)
             Log.Removed(_logger, removable.Count, walFiles);
         return removable;
     }
 
-    private async Task<int> RemoveWalAsync(IReadOnlyList<BackupEntry> kept, CancellationToken cancellationToken)
+    private async Task<int> RemoveWalAsync(BackupSession session, IReadOnlyList<BackupEntry> kept, CancellationToken cancellationToken)
     {
         if (_options.WalArchive is not { } archive || !Directory.Exists(archive))
             return 0;
@@ -121,11 +135,12 @@ public sealed partial class StoreBackup
 
         if (needed.Count == 0)
             return 0;
+        var label = await session.LabelAsync(_options.Target!, cancellationToken).ConfigureAwait(false);
         var names = Directory.EnumerateFiles(archive).Select(path => Path.GetFileName(path)!).ToList();
         foreach (var name in names.Where(WalFiles.IsOfBackup))
         {
-            // A base backup of somebody else's needs the log from there on.
-            if (!IsOwn(await File.ReadAllLinesAsync(Path.Combine(archive, name), cancellationToken).ConfigureAwait(false)))
+            // A base backup of somebody else's needs the log from there on. Before labels told server and target, the store alone did.
+            if (!IsOwn([label, session.Store], await File.ReadAllLinesAsync(Path.Combine(archive, name), cancellationToken).ConfigureAwait(false)))
                 needed.Add(name);
         }
 
@@ -135,9 +150,9 @@ public sealed partial class StoreBackup
         return removable.Count;
     }
 
-    private bool IsOwn(IEnumerable<string> lines) =>
+    private bool IsOwn(IReadOnlyList<string> labels, IEnumerable<string> lines) =>
         lines.FirstOrDefault(line => line.StartsWith(BaseBackup.LabelLine, StringComparison.Ordinal)) is { } line
-        && line[BaseBackup.LabelLine.Length..].Split(' ') is [var id, var store]
+        && line[BaseBackup.LabelLine.Length..].Split(' ') is [var id, var label]
         && BackupId.TryParse(id, out var backup, out _) && backup.Schema == _names.Main
-        && store == BackupSession.StoreOf(_address.Database, _names.Main);
+        && labels.Contains(label);
 }

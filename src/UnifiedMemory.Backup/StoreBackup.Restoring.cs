@@ -10,7 +10,7 @@ namespace UnifiedMemory.Backup;
 public sealed partial class StoreBackup
 {
     /// <summary>
-    /// Restores a logical backup into a database, in one transaction, builds its indexes, and makes the checks of a verification there.
+    /// Restores a logical backup into a database, all of it or nothing, builds its indexes, and makes the checks of a verification there.
     /// Roles and grants are not part of it: grant again what the application's role needs.
     /// </summary>
     /// <param name="id">The backup.</param>
@@ -35,7 +35,7 @@ public sealed partial class StoreBackup
             {
                 progress?.Report(new BackupProgress(manifest.Id, BackupPhase.Restoring, 0));
                 isRestored = await checks.RunAsync(
-                    "restore", async () => await restore.RestoreAsync(path, database.Address, cancellationToken).ConfigureAwait(false) + database.Kept,
+                    "restore", async () => await restore.RestoreAsync(path, database.Address, database.IsNew, cancellationToken).ConfigureAwait(false) + database.Kept,
                     recovers: true).ConfigureAwait(false);
             }
             finally

@@ -124,5 +124,5 @@ public sealed partial class StoreBackup
     private async Task<BackupSession> RequireSessionAsync(CancellationToken cancellationToken) =>
         await GuardAsync("backup", () => BackupSession.TryOpenAsync(_address, _names.Main, cancellationToken)).ConfigureAwait(false)
             ?? throw new UnifiedMemoryException(
-                "backup", $"Another process is making or removing backups of the schema '{_names.Main}'. Wait for it.", isTransient: true);
+                "backup", $"Another process is making, verifying or removing backups of the schema '{_names.Main}'. Wait for it.", isTransient: true);
 }

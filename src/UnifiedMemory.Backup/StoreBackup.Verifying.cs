@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Text.Json;
+using Npgsql;
 using UnifiedMemory.Backup.Catalogue;
+using UnifiedMemory.Backup.Dumping;
 using UnifiedMemory.Backup.Monitoring;
 using UnifiedMemory.Backup.Physical;
 using UnifiedMemory.Backup.Programs;
@@ -14,20 +16,61 @@ public sealed partial class StoreBackup
     /// <summary>
     /// Proves a backup, or shows that it cannot be relied on: its hash; reading all of it; restoring it into a scratch database; and
     /// there versions, rows of each table, sampled rows, indexes, constraints, pg_amcheck where there is one, and the store itself,
-    /// which must open and find what it found before. The report is kept beside the backup. A failure is a critical log line, a metric,
-    /// and the state of the health check.
+    /// which must open and find what it found before. With <see cref="BackupOptions.WalArchive"/>, a physical one rests on an archive
+    /// without a hole. The report is kept beside the backup. A failure is a critical log line, a metric, and the state of the health check.
     /// </summary>
+    /// <remarks>
+    /// What it works with may fail: a server, a program, the disk. That is an exception, and says nothing about the backup, whose state
+    /// stays what it was. When the live server is out of reach, it verifies without the lock that keeps others from doing it, too.
+    /// </remarks>
     /// <param name="id">The backup.</param>
     /// <param name="progress">Told what is under way.</param>
     /// <param name="cancellationToken">Ends the call; what was restored goes.</param>
     /// <returns>What was found; <see cref="VerificationReport.Passed"/> says whether the backup can be relied on.</returns>
-    /// <exception cref="UnifiedMemoryException">It could not be verified: there is no server to restore into, or a program is missing.</exception>
+    /// <exception cref="UnifiedMemoryException">
+    /// It could not be verified: there is no server to restore into, a program is missing, a connection was lost, the disk is full; or
+    /// another process is at the backups of this store.
+    /// </exception>
     /// <exception cref="FileNotFoundException">There is no such backup.</exception>
     public async Task<VerificationReport> VerifyAsync(
         string id, IProgress<BackupProgress>? progress = null, CancellationToken cancellationToken = default)
     {
+        BackupId.Parse(id);
+        BackupSession? session = null;
+        try
+        {
+            session = await RequireSessionAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (UnifiedMemoryException exception) when (exception.InnerException is NpgsqlException)
+        {
+            // A backup is needed most when its server is gone.
+            Log.VerifiedWithoutLock(_logger, exception, id);
+        }
+
+        try
+        {
+            return await VerifyLockedAsync(id, progress, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (session is not null)
+                await session.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task<VerificationReport> VerifyLockedAsync(string id, IProgress<BackupProgress>? progress, CancellationToken cancellationToken)
+    {
         var backup = BackupId.Parse(id);
-        var report = await GuardAsync("verify", () => VerifyAsync(backup, progress, cancellationToken)).ConfigureAwait(false);
+        VerificationReport report;
+        try
+        {
+            report = await GuardAsync("verify", () => VerifyAsync(backup, progress, cancellationToken)).ConfigureAwait(false);
+        }
+        catch (UnifiedMemoryException)
+        {
+            BackupMetrics.Verifications.Add(1, new TagList { { "kind", backup.Kind.ToString() }, { "outcome", "impossible" } });
+            throw;
+        }
 
         // First, since the report may not be written.
         BackupMetrics.Verifications.Add(
@@ -103,7 +146,7 @@ public sealed partial class StoreBackup
         await using (scratch.ConfigureAwait(false))
         {
             return await checks.RunAsync(
-                    "restore", async () => $"{await restore.RestoreAsync(path, scratch.Address, cancellationToken).ConfigureAwait(false)}, in {scratch.Description}",
+                    "restore", async () => $"{await restore.RestoreAsync(path, scratch.Address, isNew: true, cancellationToken).ConfigureAwait(false)}, in {scratch.Description}",
                     recovers: true).ConfigureAwait(false)
                 && await CheckRestoredAsync(checks, manifest, scratch.Address, isScratch: true, progress, cancellationToken).ConfigureAwait(false);
         }

@@ -44,8 +44,8 @@ public static class UnifiedMemoryBackupExtensions
     }
 
     /// <summary>
-    /// Unhealthy when the newest verification failed or no backup is verified; degraded when the newest verified one is older than
-    /// <see cref="BackupOptions.StaleAfter"/>. It lists the target; it does not read it.
+    /// Of each kind that is scheduled or there: unhealthy when the newest verification failed or no backup is verified; degraded when the
+    /// newest verified one is older than <see cref="BackupOptions.StaleAfter"/>. It lists the target; it does not read it.
     /// </summary>
     /// <param name="builder">The health checks of the host.</param>
     /// <param name="storeName">The key of the store; empty for the one without a key.</param>

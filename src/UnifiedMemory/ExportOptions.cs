@@ -11,4 +11,10 @@ public sealed record ExportOptions
     /// not embed again. Default: yes.
     /// </summary>
     public bool IncludeVectors { get; init; } = true;
+
+    /// <summary>
+    /// Whether the patterns and dependencies of projects are written, too: all of the filter's namespace, whatever else it says. Without
+    /// them the export has version 1 of the format, which every version of this library reads. Default: yes.
+    /// </summary>
+    public bool IncludeProjects { get; init; } = true;
 }

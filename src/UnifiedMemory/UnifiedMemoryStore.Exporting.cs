@@ -13,9 +13,13 @@ public sealed partial class UnifiedMemoryStore
 
     /// <summary>
     /// Writes memories as gzipped JSON lines: a header with the version of the format and the embedding space, a line for each memory with
-    /// its id, and a last line that counts them. It is streamed, in the order of <see cref="ListAsync"/>; a memory that is stored
-    /// meanwhile may be missing. Expired ones are left out.
+    /// its id, then one for each pattern and dependency of projects, and a last line that counts them. It is streamed, in the order of
+    /// <see cref="ListAsync"/>; a memory that is stored meanwhile may be missing. Expired ones are left out.
     /// </summary>
+    /// <remarks>
+    /// The format has version 2. A library that knows version 1 alone refuses it before it stores anything, and says so; for that one,
+    /// export without <see cref="ExportOptions.IncludeProjects"/>.
+    /// </remarks>
     /// <param name="destination">Written to, and left open.</param>
     /// <param name="options">What is written. Default: everything, with vectors.</param>
     /// <param name="progress">Told the number of memories, after each 500.</param>
@@ -37,7 +41,7 @@ public sealed partial class UnifiedMemoryStore
                 await WriteLineAsync(lines, new ExportHeader
                 {
                     Format = ExportHeader.FormatName,
-                    Version = ExportHeader.CurrentVersion,
+                    Version = options.IncludeProjects ? ExportHeader.CurrentVersion : ExportHeader.FirstVersion,
                     CreatedAt = _time.GetUtcNow(),
                     Space = space,
                     Vectors = options.IncludeVectors,
@@ -58,7 +62,14 @@ public sealed partial class UnifiedMemoryStore
                     progress?.Report(count);
                 }
 
-                await WriteLineAsync(lines, new { count }, cancellationToken).ConfigureAwait(false);
+                if (!options.IncludeProjects)
+                {
+                    await WriteLineAsync(lines, new { count }, cancellationToken).ConfigureAwait(false);
+                    return count;
+                }
+
+                var (patterns, dependencies) = await ExportProjectsAsync(lines, options.Filter.Namespace, cancellationToken).ConfigureAwait(false);
+                await WriteLineAsync(lines, new { count, patterns, dependencies }, cancellationToken).ConfigureAwait(false);
                 return count;
             }
         });
@@ -68,7 +79,8 @@ public sealed partial class UnifiedMemoryStore
     /// Stores what <see cref="ExportAsync"/> wrote. Ids are kept, so that references to memories hold; a memory that this store has
     /// (equal as in <see cref="NewMemory"/>) is left as it is, with its own id, and one whose id belongs to another content here is
     /// rejected. Vectors are taken over when they are of this store's embedding space; else each memory is embedded again. When it was
-    /// last updated is not kept. Insights are not delivered to sinks: where they come from did that. It is streamed, and can be repeated.
+    /// last updated is not kept. A pattern that this store has takes over a higher <see cref="ProjectPattern.ApplicationCount"/>, as with
+    /// <see cref="StorePatternAsync"/>; a dependency that it has is left as it is. Exports of version 1 and 2 are read. Insights are not delivered to sinks: where they come from did that. It is streamed, and can be repeated.
     /// </summary>
     /// <param name="source">Read to its end, and left open.</param>
     /// <param name="progress">Told after each batch.</param>
@@ -88,8 +100,14 @@ public sealed partial class UnifiedMemoryStore
             var takesVectors = header.HasVectorsOf(space);
             var tally = new ImportTally(progress, embedded: !takesVectors);
             var batch = new List<(long Line, PreparedMemory Memory, float[] Vector)>(_options.StoreBatchSize);
-            await foreach (var (line, exported) in reader.ReadAsync(cancellationToken).ConfigureAwait(false))
+            await foreach (var (line, record) in reader.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
+                if (record is ExportedPattern pattern)
+                    await ImportPatternAsync(line, pattern, tally, cancellationToken).ConfigureAwait(false);
+                if (record is ExportedDependency dependency)
+                    await ImportDependencyAsync(line, dependency, tally, cancellationToken).ConfigureAwait(false);
+                if (record is not ExportedMemory exported)
+                    continue;
                 try
                 {
                     var vector = takesVectors ? exported.ToVector() : [];

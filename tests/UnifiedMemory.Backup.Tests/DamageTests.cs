@@ -93,7 +93,7 @@ public sealed class DamageTests : BackupFixture
                 case "samples": memories["samples"]![0]!["sha256"] = new string('0', 64); break;
                 case "indexes": manifest["indexes"]!.AsArray().Add("gone.index"); break;
                 case "constraints": manifest["constraints"]!.AsArray().Add("gone.constraint"); break;
-                case "versions": manifest["extensions"]!["vector"] = "0.7.9"; break;
+                case "versions": manifest["extensions"]!["vector"] = "9.9.9"; break;
                 default: manifest["canaries"]![0]!["ids"]!.AsArray().Add("00000000-0000-0000-0000-000000000001"); break;
             }
         });

@@ -25,6 +25,55 @@ public sealed class LogicalBackupTests : BackupFixture
     }
 
     [Test]
+    public async Task What_a_killed_verification_has_left_goes_with_the_next_one_and_what_a_living_one_uses_does_not()
+    {
+        var backup = NewBackup();
+        var manifest = await backup.TakeAsync();
+        Directory.CreateDirectory(WorkPath);
+        var (dead, alive, young) = (PathOf(manifest, 'a'), PathOf(manifest, 'b'), PathOf(manifest, 'c'));
+        foreach (var path in new[] { dead, alive, young, Path.Combine(WorkPath, "unifiedmemory-of-somebody-else.dump") })
+            await File.WriteAllTextAsync(path, "copy");
+        foreach (var path in Directory.GetFiles(WorkPath).Where(path => path != young))
+            File.SetLastWriteTimeUtc(path, DateTime.UtcNow.AddHours(-1));
+        await using var holder = new FileStream(alive, FileMode.Open, FileAccess.Write, FileShare.Read);
+        await BackupServer.ExecuteAsync("CREATE DATABASE unifiedmemory_scratch_0123456789abcdef01");
+        await BackupServer.ExecuteAsync("CREATE DATABASE unifiedmemory_scratch_0123456789abcdef02");
+        try
+        {
+            await using var session = await BackupServer.OpenAsync(DatabaseOf("unifiedmemory_scratch_0123456789abcdef02"));
+
+            Assert.That((await backup.VerifyAsync(manifest.Id)).Passed);
+
+            Assert.That(Directory.GetFiles(WorkPath), Is.EquivalentTo(new[] { alive, young, Path.Combine(WorkPath, "unifiedmemory-of-somebody-else.dump") }));
+            Assert.That(
+                await BackupServer.ScalarAsync<string>("SELECT string_agg(datname, ',') FROM pg_database WHERE datname LIKE 'unifiedmemory_scratch%'"),
+                Is.EqualTo("unifiedmemory_scratch_0123456789abcdef02"));
+        }
+        finally
+        {
+            await BackupServer.ExecuteAsync("DROP DATABASE IF EXISTS unifiedmemory_scratch_0123456789abcdef01");
+            await BackupServer.ExecuteAsync("DROP DATABASE IF EXISTS unifiedmemory_scratch_0123456789abcdef02 WITH (FORCE)");
+        }
+    }
+
+    [Test]
+    public async Task The_copy_of_one_verification_is_left_alone_by_another_one()
+    {
+        var backup = NewBackup();
+        var manifest = await backup.TakeAsync();
+        using (var copy = await Restoring.FetchedFile.FetchAsync(NewOptions(), manifest, null, CancellationToken.None))
+        {
+            File.SetLastWriteTimeUtc(copy.Path, DateTime.UtcNow.AddHours(-1));
+            using var second = await Restoring.FetchedFile.FetchAsync(NewOptions(), manifest, null, CancellationToken.None);
+            Assert.That(File.Exists(copy.Path), "the first one is in use");
+        }
+
+        Assert.That(Directory.GetFiles(WorkPath), Is.Empty);
+    }
+
+    private string PathOf(BackupManifest manifest, char digit) => Path.Combine(WorkPath, $"unifiedmemory-{new string(digit, 32)}-{manifest.FileName}");
+
+    [Test]
     public async Task Without_a_scratch_server_a_private_one_proves_it()
     {
         var backup = NewBackup(options => options.ScratchConnectionString = null);

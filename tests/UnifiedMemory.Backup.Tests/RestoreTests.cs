@@ -28,6 +28,74 @@ public sealed class RestoreTests : BackupFixture
         }
     }
 
+    [Test]
+    public async Task A_new_database_is_filled_by_several_connections_and_goes_when_that_fails()
+    {
+        var backup = NewBackup(options => options.RestoreJobs = 2);
+        var manifest = await backup.TakeAsync();
+        var database = $"parallel_{Prefix}";
+        var options = new RestoreOptions { ConnectionString = DatabaseOf(database) };
+        var progress = new ToldProgress(told =>
+        {
+            if (told.Phase == BackupPhase.Restoring)
+                BackupServer.ExecuteAsync($"CREATE SCHEMA {Schema}", DatabaseOf(database)).GetAwaiter().GetResult(); // in the way of pg_restore
+        });
+        try
+        {
+            Assert.That(() => backup.RestoreAsync(manifest.Id, options, progress), Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("already exists"));
+            Assert.That(await BackupServer.ScalarAsync<long>($"SELECT count(*) FROM pg_database WHERE datname = '{database}'"), Is.Zero, "nothing half-way is left");
+
+            var report = await backup.RestoreAsync(manifest.Id, options);
+            Assert.That(
+                report.Checks.Single(check => check.Name == "restore").Detail,
+                Does.StartWith(Environment.ProcessorCount > 1 ? "restored with 2 connections" : "restored with 1 connection"));
+            Assert.That(await FingerprintAsync(DatabaseOf(database)), Is.EqualTo(await FingerprintAsync(ConnectionString)));
+        }
+        finally
+        {
+            await BackupServer.ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+        }
+    }
+
+    [Test]
+    public async Task A_store_of_an_older_schema_is_restored_and_the_report_tells_the_next_step()
+    {
+        var latest = (await Store.GetMigrationStatusAsync()).Applied[^1];
+        await Store.MigrateDownAsync(latest - 1);
+        var backup = NewBackup();
+        var manifest = await backup.TakeAsync();
+        var database = $"older_{Prefix}";
+        try
+        {
+            var report = await backup.RestoreAsync(manifest.Id, new RestoreOptions { ConnectionString = DatabaseOf(database) });
+
+            Assert.That(report.Checks.Single(check => check.Name == "store").Detail, Does.StartWith($"the schema is at version {latest - 1}").And.Contain("MigrateAsync()"));
+            Assert.That(report.Checks.Single(check => check.Name == "searches").Outcome, Is.EqualTo(CheckOutcome.Skipped));
+            Assert.That(await FingerprintAsync(DatabaseOf(database)), Is.EqualTo(await FingerprintAsync(ConnectionString)), "every row is the same");
+            Assert.That((await backup.VerifyAsync(manifest.Id)).ToString(), Does.Contain($"after migrating from version {latest - 1} to {latest}"));
+        }
+        finally
+        {
+            await BackupServer.ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+        }
+    }
+
+    [Test]
+    public async Task A_database_with_a_newer_pgvector_takes_the_backup()
+    {
+        var backup = NewBackup();
+        var manifest = await backup.TakeAsync();
+        var path = Path.Combine(TargetPath, manifest.Id + ".manifest.json");
+        var json = System.Text.Json.Nodes.JsonNode.Parse(await File.ReadAllTextAsync(path))!;
+        json["extensions"]!["vector"] = "0.7.9";
+        await File.WriteAllTextAsync(path, json.ToJsonString());
+
+        var report = await backup.VerifyAsync(manifest.Id);
+
+        Assert.That(report.Passed, report.ToString());
+        Assert.That(report.Checks.Single(check => check.Name == "versions").Detail, Does.Contain("(backed up: 0.7.9)"));
+    }
+
     [TestCase(false, null)]
     [TestCase(true, null)]
     [TestCase(false, "memory")]
@@ -80,7 +148,7 @@ public sealed class RestoreTests : BackupFixture
         await Store.StoreAsync(new NewMemory("after the backup", MemoryType.Agent));
         var before = await FingerprintAsync(ConnectionString);
         using var cancelling = new CancellationTokenSource();
-        var progress = new Told(told =>
+        var progress = new ToldProgress(told =>
         {
             if (told.Phase != BackupPhase.Restoring)
                 return;
@@ -113,11 +181,6 @@ public sealed class RestoreTests : BackupFixture
         Assert.That(
             () => backup.RestoreServerAsync(manifest.Id, new ServerRestoreOptions { DataDirectory = Path.Combine(Root, "data") }),
             Throws.ArgumentException.With.Message.Contains("RestoreAsync()"));
-    }
-
-    private sealed class Told(Action<BackupProgress> tell) : IProgress<BackupProgress>
-    {
-        public void Report(BackupProgress value) => tell(value);
     }
 
     private Task<string> FingerprintAsync(string connectionString) => BackupServer.ScalarAsync<string>(

@@ -74,6 +74,37 @@ public sealed class RetentionTests : BackupFixture
     }, iter: 2000);
 
     [Test]
+    public void A_clock_that_was_ahead_makes_no_other_backup_old() =>
+        Gen.Select(Options, Gen.Int[2, 60], Gen.Int[1, 4], Gen.Int[2_000, 90_000]).Sample((options, days, ahead, hours) =>
+        {
+            var backups = Enumerable.Range(0, days).Select(day => new BackupEntry($"{day}", BackupKind.Logical, Start.AddDays(day), BackupState.Verified, 1)).ToList();
+            var newest = backups[^1].StartedAt;
+
+            // Fewer of them than are always kept; and one at least is forgiven.
+            for (var i = 0; i < Math.Min(ahead, Math.Max(options.KeepAtLeast - 1, 1)); i++)
+                backups.Add(new BackupEntry($"ahead {i}", BackupKind.Logical, newest.AddHours(hours + i), BackupState.Verified, 1));
+
+            var removed = RetentionRules.Removable(backups, options, TimeZoneInfo.Utc, backups[^1].Id);
+
+            Assert.That(removed.Where(one => newest - one.StartedAt < options.KeepAllFor), Is.Empty, "young ones, as the others see it");
+            Assert.That(removed, Has.None.Property("Id").StartsWith("ahead"));
+        }, iter: 2000);
+
+    [Test]
+    public void After_a_pause_old_backups_go_when_there_are_enough_new_ones()
+    {
+        var options = new RetentionOptions { KeepAllFor = TimeSpan.FromDays(30), KeepAtLeast = 3 };
+        var backups = Enumerable.Range(0, 10).Select(day => new BackupEntry($"{day}", BackupKind.Logical, Start.AddDays(day), BackupState.Verified, 1)).ToList();
+        for (var day = 0; day < 3; day++)
+        {
+            Assert.That(RetentionRules.Removable(backups, options, TimeZoneInfo.Utc, justVerified: null), Is.Empty);
+            backups.Add(new BackupEntry($"new {day}", BackupKind.Logical, Start.AddDays(365 + day), BackupState.Verified, 1));
+        }
+
+        Assert.That(RetentionRules.Removable(backups, options, TimeZoneInfo.Utc, justVerified: null), Has.Count.EqualTo(10));
+    }
+
+    [Test]
     public void Days_weeks_and_months_are_kept_where_asked_for()
     {
         var daily = Enumerable.Range(0, 400).Select(day => new BackupEntry($"{day}", BackupKind.Logical, Start.AddDays(day), BackupState.Verified, 1)).ToList();

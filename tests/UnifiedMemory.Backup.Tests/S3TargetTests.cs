@@ -148,6 +148,37 @@ public sealed class S3TargetTests : BackupFixture
         Assert.That(await HashAsync("file"), Is.EqualTo(Convert.ToHexString(SHA256.HashData(data))));
     }
 
+    [TestCase(0)]
+    [TestCase(3)]
+    public async Task An_upload_whose_completion_was_cut_on_its_way_back_is_complete_whoever_tries_again(int retriesOfTheClient)
+    {
+        var data = RandomNumberGenerator.GetBytes(PartBytes + 7);
+        var config = MotoServer.ConfigFor(_proxy.Port);
+        config.MaxErrorRetry = retriesOfTheClient;
+        using var client = new AmazonS3Client(MotoServer.Credentials, config);
+        _proxy.CutWhenServerSends("CompleteMultipartUpload");
+
+        await new S3BackupTarget(client, _bucket, "here/", PartBytes).WriteAsync("file", (stream, token) => stream.WriteAsync(data, token).AsTask(), CancellationToken.None);
+
+        Assert.That(_proxy.FaultsFired, Is.EqualTo(1));
+        Assert.That(await HashAsync("file"), Is.EqualTo(Convert.ToHexString(SHA256.HashData(data))));
+        Assert.That(await UploadsAsync(), Is.Zero);
+    }
+
+    [Test]
+    public async Task An_upload_that_somebody_aborted_is_not_taken_for_complete()
+    {
+        Assert.That(
+            () => Target.WriteAsync("file", async (stream, token) =>
+            {
+                await stream.WriteAsync(RandomNumberGenerator.GetBytes(PartBytes + 7), token);
+                await Target.RemoveLeftoversAsync("", token);
+            }, CancellationToken.None),
+            Throws.InstanceOf<IOException>());
+
+        Assert.That(await KeysAsync(), Is.Empty);
+    }
+
     [Test]
     public async Task A_writer_that_fails_leaves_nothing()
     {

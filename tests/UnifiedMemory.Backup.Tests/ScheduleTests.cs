@@ -1,15 +1,12 @@
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Time.Testing;
 using UnifiedMemory.Backup.Hosting;
 
 namespace UnifiedMemory.Backup.Tests;
 
-public sealed class ScheduleTests : BackupFixture
+public sealed class ScheduleTests : HostFixture
 {
-    private static readonly DateTimeOffset Noon = new(2026, 3, 1, 12, 0, 0, TimeSpan.Zero);
-
     [TestCase("2026-03-01 02:00", "2026-03-01 12:00", "2026-03-02 02:00", TestName = "The next one is the next time of the schedule")]
     [TestCase("2026-02-20 02:00", "2026-03-01 12:00", "2026-02-21 02:00", TestName = "What was missed is due since then, and so now")]
     [TestCase("2031-01-01 02:00", "2026-03-01 12:00", "2026-03-02 02:00", TestName = "A last one in the future does not stop the schedule for years")]
@@ -83,24 +80,125 @@ public sealed class ScheduleTests : BackupFixture
     }
 
     [Test]
-    public async Task Health_says_whether_there_is_a_backup_to_rely_on()
+    public async Task Each_kind_is_verified_again_though_the_other_one_is_newer()
     {
         var time = new FakeTimeProvider(Noon);
-        using var host = NewHost(time, options => options.Schedule = null);
+        using var host = NewHost(time, options => (options.Schedule, options.VerificationSchedule) = (null, "0 5 * * 0"));
         var backup = host.Services.GetRequiredService<StoreBackup>();
-        var health = host.Services.GetRequiredService<HealthCheckService>();
-
-        Assert.That((await health.CheckHealthAsync()).Status, Is.EqualTo(HealthStatus.Unhealthy), "there is none");
+        var physical = await backup.TakeAsync(BackupKind.Physical);
+        time.Advance(TimeSpan.FromMinutes(1));
         Assert.That((await backup.RunAsync())!.Passed);
-        Assert.That((await health.CheckHealthAsync()).Status, Is.EqualTo(HealthStatus.Healthy));
-        time.Advance(TimeSpan.FromHours(51));
-        Assert.That((await health.CheckHealthAsync()).Status, Is.EqualTo(HealthStatus.Degraded), "it is old");
-        var manifest = await backup.TakeAsync();
-        File.Delete(Path.Combine(TargetPath, manifest.FileName));
-        await backup.VerifyAsync(manifest.Id);
-        var report = (await health.CheckHealthAsync()).Entries["unifiedmemory-backup"];
-        Assert.That(report.Status, Is.EqualTo(HealthStatus.Unhealthy));
-        Assert.That(report.Description, Does.Contain(manifest.Id));
+        File.Delete(Path.Combine(TargetPath, physical.FileName));
+        await host.StartAsync();
+
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                time.Advance(TimeSpan.FromHours(1));
+                await Task.Delay(20);
+                return (await backup.ListAsync()).Single(one => one.Kind == BackupKind.Physical).State == BackupState.Failed;
+            },
+            "what the target has lost is noticed");
+        await host.StopAsync();
+        var report = (await host.Services.GetRequiredService<HealthCheckService>().CheckHealthAsync()).Entries["unifiedmemory-backup"];
+        Assert.That(report.Status, Is.EqualTo(HealthStatus.Unhealthy), "and a good logical one does not hide it");
+        Assert.That(report.Description, Does.StartWith($"The backup {physical.Id} failed"));
+    }
+
+    [Test]
+    public async Task A_backup_that_could_not_be_verified_is_tried_again_and_is_not_called_damaged()
+    {
+        var time = new FakeTimeProvider(Noon);
+        var missing = $"missing_{Prefix}";
+        using var host = NewHost(time, options => options.ScratchConnectionString = DatabaseOf(missing));
+        var backup = host.Services.GetRequiredService<StoreBackup>();
+        await host.StartAsync();
+        try
+        {
+            await Eventually.TrueAsync(async () => (await backup.ListAsync()).Count == 1, "it is made");
+            Assert.That(() => backup.VerifyAsync(backup.ListAsync().Result.Single().Id), Throws.InstanceOf<UnifiedMemoryException>());
+            Assert.That((await backup.ListAsync()).Single().State, Is.EqualTo(BackupState.Unverified));
+            await BackupServer.ExecuteAsync($"CREATE DATABASE {missing}");
+
+            await Eventually.TrueAsync(
+                async () =>
+                {
+                    time.Advance(TimeSpan.FromMinutes(1));
+                    await Task.Delay(20);
+                    return await VerifiedAsync(backup) == 1;
+                },
+                "it is verified");
+
+            Assert.That((await backup.ListAsync()).Single().StartedAt, Is.EqualTo(Noon).Within(TimeSpan.FromMinutes(1)), "no other one was made");
+            await host.StopAsync();
+        }
+        finally
+        {
+            await BackupServer.ExecuteAsync($"DROP DATABASE IF EXISTS {missing} WITH (FORCE)");
+        }
+    }
+
+    [Test]
+    public async Task Retention_follows_the_verification_also_where_that_has_a_schedule_of_its_own()
+    {
+        var time = new FakeTimeProvider(Noon);
+        using var host = NewHost(time, options =>
+        {
+            options.VerifyAfterBackup = false;
+            options.VerificationSchedule = "0 5 * * 0";
+            options.Schedule = null;
+            options.Retention = new RetentionOptions { KeepAllFor = TimeSpan.Zero, KeepAtLeast = 1 };
+        });
+        var backup = host.Services.GetRequiredService<StoreBackup>();
+        Assert.That(await backup.RunAsync(), Is.Null);
+        time.Advance(TimeSpan.FromDays(1));
+        Assert.That(await backup.RunAsync(), Is.Null);
+        var newest = (await backup.ListAsync())[0].Id;
+        await host.StartAsync();
+
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                time.Advance(TimeSpan.FromHours(1));
+                await Task.Delay(20);
+                return (await backup.ListAsync()) is [{ State: BackupState.Verified } one] && one.Id == newest;
+            },
+            "the older one goes");
+        await host.StopAsync();
+    }
+
+    [Test]
+    public async Task That_the_archiving_cannot_be_seen_is_said_and_it_is_looked_at_again()
+    {
+        var time = new FakeTimeProvider(Noon);
+        var lines = new List<string>();
+        using var logger = new ListLogger(lines);
+        using var host = NewHost(
+            time,
+            options =>
+            {
+                (options.Schedule, options.WalArchive) = (null, WorkPath);
+                options.ConnectionString = "Host=127.0.0.1;Port=1;Database=memory;Username=nobody";
+            },
+            logger);
+        await host.StartAsync();
+
+        await Eventually.TrueAsync(() => Alarms() == 1, "it is said");
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                time.Advance(TimeSpan.FromMinutes(1));
+                await Task.Delay(20);
+                return Alarms() > 1;
+            },
+            "it is looked at again");
+        await host.StopAsync();
+
+        int Alarms()
+        {
+            lock (lines)
+                return lines.Count(line => line.Contains("Whether the write-ahead log is archived could not be seen", StringComparison.Ordinal));
+        }
     }
 
     private static DateTimeOffset Utc(string text) => DateTimeOffset.Parse(text + "Z", System.Globalization.CultureInfo.InvariantCulture);
@@ -115,31 +213,5 @@ public sealed class ScheduleTests : BackupFixture
             time.Advance(by);
         await Task.Delay(20);
         return await VerifiedAsync(backup);
-    }
-
-    private IHost NewHost(TimeProvider time, Action<BackupOptions>? configure = null)
-    {
-        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
-        builder.Services.AddSingleton(time);
-        builder.Services
-            .AddUnifiedMemory(options =>
-            {
-                options.ConnectionString = ConnectionString;
-                options.SchemaPrefix = Prefix;
-                options.PurgeInterval = TimeSpan.Zero;
-                options.Indexes.Interval = TimeSpan.Zero;
-            })
-            .UseEmbeddingProvider(_ => Embeddings)
-            .AddBackup(options =>
-            {
-                var defaults = NewOptions();
-                options.Target = defaults.Target;
-                options.WorkDirectory = defaults.WorkDirectory;
-                options.ScratchConnectionString = defaults.ScratchConnectionString;
-                options.VerificationSchedule = null;
-                configure?.Invoke(options);
-            });
-        builder.Services.AddHealthChecks().AddUnifiedMemoryBackup();
-        return builder.Build();
     }
 }

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 using Dapper;
@@ -24,6 +25,8 @@ internal sealed class BackupSession : IAsyncDisposable
         SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
         WHERE application_name = @name AND usename = current_user AND pid <> pg_backend_pid()
         """;
+
+    private const string ServerSql = "SELECT system_identifier FROM pg_control_system()";
 
     private readonly NpgsqlConnection _connection;
 
@@ -56,7 +59,7 @@ internal sealed class BackupSession : IAsyncDisposable
             var key = BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"UnifiedMemory backup {schema}")));
             if (await connection.ExecuteScalarAsync<bool>(new CommandDefinition(LockSql, new { key }, cancellationToken: cancellationToken)).ConfigureAwait(false))
             {
-                var store = StoreOf(address.Database, schema);
+                var store = HashOf($"{address.Database}\0{schema}", 4);
                 var programs = address.With(change =>
                 {
                     change.Host = connection.Host;
@@ -79,8 +82,15 @@ internal sealed class BackupSession : IAsyncDisposable
         }
     }
 
-    public static string StoreOf(string database, string schema) =>
-        Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes($"{database}\0{schema}")).AsSpan(0, 4));
+    /// <summary>
+    /// Tells the backups of this store in one target from those in another target, and from those of a server with a store of the same
+    /// name: either keeps files in an archive of the log that it may share.
+    /// </summary>
+    public async Task<string> LabelAsync(IBackupTarget target, CancellationToken cancellationToken)
+    {
+        var server = await _connection.ExecuteScalarAsync<long>(new CommandDefinition(ServerSql, cancellationToken: cancellationToken)).ConfigureAwait(false);
+        return HashOf($"{server}\0{Store}\0{target.Description}", 8);
+    }
 
     /// <summary>
     /// Ends the sessions of programs that are gone: one that waits for a lock notices the end of its client only afterwards.
@@ -89,6 +99,9 @@ internal sealed class BackupSession : IAsyncDisposable
         EndProgramsSql, new { name = Programs.ApplicationName }, cancellationToken: cancellationToken));
 
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
+
+    private static string HashOf(FormattableString text, int bytes) => Convert.ToHexStringLower(
+        SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString(CultureInfo.InvariantCulture))).AsSpan(0, bytes));
 
     /// <summary>The server cuts a longer one off, and then would not find it.</summary>
     private static string NameOf(string store, string schema)

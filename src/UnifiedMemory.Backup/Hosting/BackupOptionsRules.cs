@@ -20,6 +20,8 @@ internal static class BackupOptionsRules
             yield return $"CompressionLevel is {options.CompressionLevel}; give 0 to 9, 1 for most stores.";
         if (options.MaxMemoryBytes is < 64L << 20 or > 1L << 40)
             yield return $"MaxMemoryBytes is {options.MaxMemoryBytes}; give {64L << 20} (64 MiB) to {1L << 40} (1 TiB).";
+        if (options.RestoreJobs is < 1 or > 256)
+            yield return $"RestoreJobs is {options.RestoreJobs}; give 1 to 256, 4 for most machines.";
         foreach (var (name, value) in new[] { (nameof(options.LockTimeout), options.LockTimeout), (nameof(options.RetryDelay), options.RetryDelay), (nameof(options.StaleAfter), options.StaleAfter) })
         {
             if (value < TimeSpan.FromMilliseconds(1) || value > TimeSpan.FromDays(365))

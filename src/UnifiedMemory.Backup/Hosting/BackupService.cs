@@ -20,7 +20,8 @@ internal sealed class BackupService(StoreBackup backup, ILogger logger, TimeProv
         return Task.WhenAll(
             EachAsync(options.Schedule, token => RunAsync(BackupKind.Logical, options.Schedule!, token), stoppingToken),
             EachAsync(options.PhysicalSchedule, token => RunAsync(BackupKind.Physical, options.PhysicalSchedule!, token), stoppingToken),
-            EachAsync(options.VerificationSchedule, token => VerifyAsync(options.VerificationSchedule!, token), stoppingToken),
+            EachAsync(options.VerificationSchedule, token => VerifyAsync(BackupKind.Logical, options.VerificationSchedule!, token), stoppingToken),
+            EachAsync(options.VerificationSchedule, token => VerifyAsync(BackupKind.Physical, options.VerificationSchedule!, token), stoppingToken),
             EachAsync(options.WalArchive, CheckArchivingAsync, stoppingToken));
     }
 
@@ -46,17 +47,53 @@ internal sealed class BackupService(StoreBackup backup, ILogger logger, TimeProv
         var schedule = new CronSchedule(expression, backup.Options.TimeZone);
         try
         {
-            var due = schedule.DueAfter(await backup.LastAsync(kind, stoppingToken).ConfigureAwait(false), time.GetUtcNow());
-            if (due > time.GetUtcNow())
-                return due;
-            var done = await backup.TryRunAsync(kind, last => schedule.DueAfter(last, time.GetUtcNow()) <= time.GetUtcNow(), stoppingToken).ConfigureAwait(false);
-            return done ? time.GetUtcNow() : time.GetUtcNow() + backup.Options.RetryDelay;
+            var due = await DueAsync().ConfigureAwait(false);
+            if (due <= time.GetUtcNow())
+            {
+                if (!await backup.TryTakeAsync(kind, last => schedule.DueAfter(last, time.GetUtcNow()) <= time.GetUtcNow(), stoppingToken).ConfigureAwait(false))
+                    return time.GetUtcNow() + backup.Options.RetryDelay;
+                due = await DueAsync().ConfigureAwait(false);
+            }
+
+            var isDone = await VerifyNewAsync(kind, stoppingToken).ConfigureAwait(false);
+            var retry = time.GetUtcNow() + backup.Options.RetryDelay;
+            return isDone || due < retry ? due : retry;
         }
         catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
         {
             Log.BackupFailed(logger, exception, kind, backup.Options.RetryDelay);
             return time.GetUtcNow() + backup.Options.RetryDelay;
         }
+
+        async Task<DateTimeOffset> DueAsync() =>
+            schedule.DueAfter(await backup.LastAsync(kind, stoppingToken).ConfigureAwait(false), time.GetUtcNow());
+    }
+
+    /// <summary>The newest one that nobody could verify yet: the one just made, or one whose verification was not possible before.</summary>
+    /// <returns>False when it has to be tried again.</returns>
+    private async Task<bool> VerifyNewAsync(BackupKind kind, CancellationToken stoppingToken)
+    {
+        if (!backup.Options.VerifyAfterBackup)
+            return true;
+        var newest = await NewestAsync(kind, stoppingToken).ConfigureAwait(false);
+        if (newest is not { State: BackupState.Unverified })
+            return true;
+        try
+        {
+            return await backup.TryVerifyAsync(newest.Id, report => report is null, stoppingToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+        {
+            Log.VerificationImpossible(logger, exception, newest.Id, backup.Options.RetryDelay);
+            return false;
+        }
+    }
+
+    /// <summary>What bears a later time than now was made while the clock was wrong, and would never be followed by another one.</summary>
+    private async Task<BackupEntry?> NewestAsync(BackupKind kind, CancellationToken stoppingToken)
+    {
+        var backups = (await backup.ListAsync(stoppingToken).ConfigureAwait(false)).Where(one => one.Kind == kind).ToList();
+        return backups.FirstOrDefault(one => one.StartedAt <= time.GetUtcNow()) ?? backups.FirstOrDefault();
     }
 
     /// <summary>What it finds goes to the log.</summary>
@@ -74,27 +111,27 @@ internal sealed class BackupService(StoreBackup backup, ILogger logger, TimeProv
         return time.GetUtcNow() + ArchivingInterval;
     }
 
-    /// <summary>The newest backup again, so that the target's decay is noticed, and not only the making of backups.</summary>
-    private async Task<DateTimeOffset> VerifyAsync(string expression, CancellationToken stoppingToken)
+    /// <summary>The newest backup of each kind again, so that the target's decay is noticed, and not only the making of backups.</summary>
+    private async Task<DateTimeOffset> VerifyAsync(BackupKind kind, string expression, CancellationToken stoppingToken)
     {
         var schedule = new CronSchedule(expression, backup.Options.TimeZone);
         var newest = "";
         try
         {
-            var backups = await backup.ListAsync(stoppingToken).ConfigureAwait(false);
-            if (backups.Count == 0)
+            if (await NewestAsync(kind, stoppingToken).ConfigureAwait(false) is not { } entry)
                 return time.GetUtcNow() + backup.Options.RetryDelay;
-
-            // What bears a later time than now was made while the clock was wrong, and would never be followed by another one.
-            var now = time.GetUtcNow();
-            var entry = backups.FirstOrDefault(one => one.StartedAt <= now) ?? backups[0];
             newest = entry.Id;
-            var last = (await backup.GetReportAsync(newest, stoppingToken).ConfigureAwait(false))?.StartedAt ?? entry.StartedAt;
-            var due = schedule.DueAfter(last <= now ? last : null, now);
+            var due = DueAfter(await backup.GetReportAsync(newest, stoppingToken).ConfigureAwait(false));
             if (due > time.GetUtcNow())
                 return due;
-            return await backup.TryVerifyAsync(newest, stoppingToken).ConfigureAwait(false)
+            return await backup.TryVerifyAsync(newest, report => DueAfter(report) <= time.GetUtcNow(), stoppingToken).ConfigureAwait(false)
                 ? time.GetUtcNow() : time.GetUtcNow() + backup.Options.RetryDelay;
+
+            DateTimeOffset DueAfter(VerificationReport? report)
+            {
+                var (last, now) = (report?.StartedAt ?? entry.StartedAt, time.GetUtcNow());
+                return schedule.DueAfter(last <= now ? last : null, now);
+            }
         }
         catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
         {

@@ -17,6 +17,9 @@ internal static partial class WalFiles
             : names.Where(name => Segment().IsMatch(name) && string.CompareOrdinal(PlaceOf(name), first) < 0);
     }
 
+    /// <summary>Whether its name tells a place in the log.</summary>
+    public static bool IsOfLog(string name) => Segment().IsMatch(name);
+
     /// <summary>Whether it is what a base backup leaves, with the place where it began and its label.</summary>
     public static bool IsOfBackup(string name) => Segment().IsMatch(name) && name.EndsWith(".backup", StringComparison.Ordinal);
 

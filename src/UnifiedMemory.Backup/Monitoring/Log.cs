@@ -26,8 +26,11 @@ internal static partial class Log
     [LoggerMessage(211, LogLevel.Critical, "Backup {Id} CANNOT BE RELIED ON: {Failure}. Make another one now, and find out why")]
     public static partial void VerificationFailed(ILogger logger, string id, string failure);
 
-    [LoggerMessage(212, LogLevel.Error, "The backup {Id} could not be verified; it is tried again in {Delay}")]
+    [LoggerMessage(212, LogLevel.Error, "The backup {Id} COULD NOT BE VERIFIED, which says nothing about it; it is tried again in {Delay}")]
     public static partial void VerificationImpossible(ILogger logger, Exception exception, string id, TimeSpan delay);
+
+    [LoggerMessage(213, LogLevel.Warning, "The live server is out of reach: backup {Id} is verified without the lock that keeps other hosts from doing it, too")]
+    public static partial void VerifiedWithoutLock(ILogger logger, Exception exception, string id);
 
     [LoggerMessage(220, LogLevel.Information, "Retention removed {Count} backups and {WalFiles} files of the write-ahead log")]
     public static partial void Removed(ILogger logger, int count, int walFiles);

@@ -29,10 +29,11 @@ internal sealed partial class BaseBackup(BackupOptions options, StoreNames names
         await using (transaction.ConfigureAwait(false))
             contents = await new ContentReader(names).ReadAsync(session.Connection, withRows: true, cancellationToken).ConfigureAwait(false);
 
+        var label = await session.LabelAsync(options.Target!, cancellationToken).ConfigureAwait(false);
         try
         {
             var (bytes, sha256, messages) = await ProgramOutput.KeepAsync(
-                options.Target!, id.Data, CallOf(path, session, id),
+                options.Target!, id.Data, CallOf(path, session, $"{id} {label}"),
                 copied => progress?.Report(new BackupProgress(id.ToString(), BackupPhase.Copying, copied)), cancellationToken).ConfigureAwait(false);
             var start = StartPoint().Match(messages);
             if (!start.Success)
@@ -49,11 +50,11 @@ internal sealed partial class BaseBackup(BackupOptions options, StoreNames names
         }
     }
 
-    private ProgramCall CallOf(string path, BackupSession session, BackupId id) =>
+    private ProgramCall CallOf(string path, BackupSession session, string label) =>
         new(path,
         [
             "--pgdata=-", "--format=tar", "--wal-method=fetch", "--checkpoint=fast", "--manifest-checksums=SHA256", "--no-password", "--verbose",
-            $"--label={id} {session.Store}",
+            $"--label={label}",
 
             // Not every version takes 0 for none.
             .. options.CompressionLevel == 0 ? [] : new[] { string.Create(CultureInfo.InvariantCulture, $"--compress={options.CompressionLevel}") },

@@ -32,6 +32,27 @@ internal sealed class PhysicalRestore(PostgresPrograms programs, ServerAddress l
             "archive", () => directory.UnpackAsync(manifest, archive, verify, cancellationToken), recovers: true).ConfigureAwait(false))
             return false;
 
+        // Before the directory is given to the server's user.
+        ArchivedLog? log = null;
+        var remark = "";
+        if (walArchive is not null)
+        {
+            var archived = new ArchiveCheck(walArchive, directory.Path, time);
+            if (dataDirectory is null)
+            {
+                await checks.RunAsync("wal", async () =>
+                {
+                    (var detail, log) = await archived.RunAsync(live, cancellationToken).ConfigureAwait(false);
+                    return detail;
+                }).ConfigureAwait(false);
+            }
+            else if (targetTime is null && archived.Read().Problem is { Length: > 0 } problem)
+            {
+                // Whoever recovers wants what there is, and must know that it is not all.
+                remark = $", which is not whole: {problem}";
+            }
+        }
+
         var settings = new RecoverySettings(directory.Path, sockets.Path, walArchive, targetTime);
         settings.Write();
         await directory.GiveToServerAsync(cancellationToken).ConfigureAwait(false);
@@ -49,7 +70,7 @@ internal sealed class PhysicalRestore(PostgresPrograms programs, ServerAddress l
         await using (server.ConfigureAwait(false))
         {
             if (!await checks.RunAsync(
-                "restore", () => server.WaitAsync(address, targetTime, time, cancellationToken), recovers: true).ConfigureAwait(false))
+                "restore", async () => await server.WaitAsync(address, targetTime, log, time, cancellationToken).ConfigureAwait(false) + remark, recovers: true).ConfigureAwait(false))
                 return false;
             onPhase(BackupPhase.Checking);
             await new RestoredStore(programs, manifest).CheckAsync(checks, address, isScratch: dataDirectory is null, cancellationToken).ConfigureAwait(false);

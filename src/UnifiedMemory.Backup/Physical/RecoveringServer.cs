@@ -10,18 +10,24 @@ internal sealed class RecoveringServer : IAsyncDisposable
 {
     private const string EndOfLog = "recovery ended before configured recovery target was reached";
     private const int MessageLines = 8;
+    private const string StateSql = "SELECT pg_is_in_recovery(), pg_last_wal_replay_lsn()::text";
+
+    /// <summary>A server that has not written its process id by then is not going to.</summary>
+    private const int StopAttempts = 100;
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(100);
 
     private readonly ServerDirectory _directory;
     private readonly string _control;
     private readonly Task<ProgramResult> _running;
+    private readonly CancellationTokenSource _killing;
 
-    private RecoveringServer(ServerDirectory directory, string control, Task<ProgramResult> running)
+    private RecoveringServer(ServerDirectory directory, string control, Task<ProgramResult> running, CancellationTokenSource killing)
     {
         _directory = directory;
         _control = control;
         _running = running;
+        _killing = killing;
     }
 
     /// <summary>Starts it; that it has recovered is for <see cref="WaitAsync"/>.</summary>
@@ -30,24 +36,34 @@ internal sealed class RecoveringServer : IAsyncDisposable
     public static RecoveringServer Start(ServerDirectory directory, string postgres)
     {
         // As a child whose end is seen at once: pg_ctl reports a start also when recovery fails right after it.
-        var running = ChildProgram.RunAsync(
-            new ProgramCall(postgres, ["-D", directory.Path]) { User = directory.ServerUser }, CancellationToken.None);
-        return new RecoveringServer(directory, Path.Combine(Path.GetDirectoryName(postgres)!, "pg_ctl"), running);
+        var killing = new CancellationTokenSource();
+        var running = ChildProgram.RunAsync(new ProgramCall(postgres, ["-D", directory.Path]) { User = directory.ServerUser }, killing.Token);
+        return new RecoveringServer(directory, Path.Combine(Path.GetDirectoryName(postgres)!, "pg_ctl"), running, killing);
     }
 
     /// <summary>Waits until it has recovered and takes writes.</summary>
-    /// <exception cref="CheckFailedException">It ended; the message says why.</exception>
-    public async Task<string> WaitAsync(ServerAddress address, DateTimeOffset? targetTime, TimeProvider time, CancellationToken cancellationToken)
+    /// <param name="address">Its database of the store.</param>
+    /// <param name="targetTime">Where it is to stop; <c>null</c> for the end of the log.</param>
+    /// <param name="log">The log that it must have read to its end; <c>null</c> for whatever it finds.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="CheckFailedException">It ended, or too early; the message says why.</exception>
+    public async Task<string> WaitAsync(
+        ServerAddress address, DateTimeOffset? targetTime, ArchivedLog? log, TimeProvider time, CancellationToken cancellationToken)
     {
         while (true)
         {
             if (_running.IsCompleted)
             {
                 var result = await _running.ConfigureAwait(false);
-                throw new CheckFailedException(targetTime is { } target && result.Messages.Contains(EndOfLog, StringComparison.Ordinal)
-                    ? $"the write-ahead log ends before {target.UtcDateTime:yyyy-MM-dd HH:mm:ss.ffffff} UTC, or nothing was written after it. "
-                        + "Restore to an earlier time, or to the end of the log without a target"
-                    : "the server did not recover: " + string.Join(' ', result.Messages.Split('\n').TakeLast(MessageLines)));
+                if (targetTime is { } target && result.Messages.Contains(EndOfLog, StringComparison.Ordinal))
+                {
+                    throw new CheckFailedException(
+                        $"the write-ahead log ends before {target.UtcDateTime:yyyy-MM-dd HH:mm:ss.ffffff} UTC, or nothing was written after it. "
+                        + "Restore to an earlier time, or to the end of the log without a target");
+                }
+
+                throw CheckFaults.Of(result, "the server did not recover: " + string.Join(' ', result.Messages.Split('\n').TakeLast(MessageLines)));
             }
 
             try
@@ -55,8 +71,14 @@ internal sealed class RecoveringServer : IAsyncDisposable
                 var connection = await address.OpenAsync(cancellationToken).ConfigureAwait(false);
                 await using (connection.ConfigureAwait(false))
                 {
-                    if (!await connection.ExecuteScalarAsync<bool>("SELECT pg_is_in_recovery()").ConfigureAwait(false))
+                    var (isRecovering, position) = await connection.QuerySingleAsync<(bool, string?)>(StateSql).ConfigureAwait(false);
+                    if (!isRecovering)
+                    {
+                        // It takes a damaged segment for the end of the log, and says nothing.
+                        if (log is not null && LogSegment.TryParsePosition(position ?? "", out var end) && !log.IsReadBy(end))
+                            throw new CheckFailedException($"the recovery ended at {position}, and the archive goes on to {log.Newest}: the log is damaged there");
                         return "recovered " + (targetTime is { } reached ? $"to {reached.UtcDateTime:yyyy-MM-dd HH:mm:ss.ffffff} UTC" : "to the end of the log");
+                    }
                 }
             }
             catch (NpgsqlException exception) when (exception is not PostgresException { SqlState: not "57P03" })
@@ -70,14 +92,30 @@ internal sealed class RecoveringServer : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (!_running.IsCompleted)
+        for (var attempt = 1; !_running.IsCompleted; attempt++)
         {
             // Not cancelled: it would run on.
-            await ChildProgram.RunAsync(
+            var result = await ChildProgram.RunAsync(
                 new ProgramCall(_control, ["stop", "-w", "-s", "-m", "fast", "-D", _directory.Path]) { User = _directory.ServerUser },
                 CancellationToken.None).ConfigureAwait(false);
+            if (result.ExitCode == 0)
+                break;
+
+            // A server that was started this moment has written no process id yet, and pg_ctl finds none.
+            if (attempt >= StopAttempts && !File.Exists(Path.Combine(_directory.Path, "postmaster.pid")))
+                await _killing.CancelAsync().ConfigureAwait(false);
+            await Task.WhenAny(_running, Task.Delay(PollInterval, TimeProvider.System)).ConfigureAwait(false);
         }
 
-        await _running.ConfigureAwait(false);
+        try
+        {
+            await _running.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException) when (_killing.IsCancellationRequested)
+        {
+            // It was killed.
+        }
+
+        _killing.Dispose();
     }
 }

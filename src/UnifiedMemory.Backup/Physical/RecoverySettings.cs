@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using UnifiedMemory.Backup.Verifying;
 
 namespace UnifiedMemory.Backup.Physical;
 
@@ -37,9 +38,20 @@ internal sealed class RecoverySettings(string dataDirectory, string socketDirect
         File.Copy(_kept, _automatic, overwrite: true);
     }
 
-    /// <summary>A command for the shell, in which PostgreSQL replaces %f and %p.</summary>
-    internal static string RestoreCommand(string walArchive) =>
-        $"cp '{walArchive.Replace("'", "'\\''", StringComparison.Ordinal).Replace("%", "%%", StringComparison.Ordinal).TrimEnd('/')}/%f' \"%p\"";
+    /// <summary>
+    /// A command for the shell, in which PostgreSQL replaces %f and %p. The newest segment of pg_receivewal is whole in size, and called
+    /// .partial; what an interrupted archive_command has left is called so, too, is shorter, and would end the recovery.
+    /// </summary>
+    internal static string RestoreCommand(string walArchive, long segmentBytes)
+    {
+        var file = $"'{walArchive.Replace("'", "'\\''", StringComparison.Ordinal).Replace("%", "%%", StringComparison.Ordinal).TrimEnd('/')}/%f'";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"if test -f {file}; then cp {file} \"%p\"; else test -f {file}.partial && test $(wc -c < {file}.partial) -eq {segmentBytes} && cp {file}.partial \"%p\"; fi");
+    }
+
+    private long SegmentBytes() => new DirectoryInfo(Path.Combine(dataDirectory, "pg_wal")).EnumerateFiles()
+        .FirstOrDefault(file => LogSegment.IsName(file.Name))?.Length ?? throw new CheckFailedException("the backup holds no segment of its log");
 
     private string ToText(string access)
     {
@@ -61,7 +73,7 @@ internal sealed class RecoverySettings(string dataDirectory, string socketDirect
         ];
         if (walArchive is not null)
         {
-            settings.Add(("restore_command", RestoreCommand(walArchive)));
+            settings.Add(("restore_command", RestoreCommand(walArchive, SegmentBytes())));
             settings.Add(("recovery_target_action", "promote"));
             if (targetTime is { } time)
                 settings.Add(("recovery_target_time", time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.ffffff'+00'", CultureInfo.InvariantCulture)));

@@ -59,7 +59,7 @@ internal sealed class ServerDirectory
         var result = await ChildProgram.RunAsync(new ProgramCall(verifyProgram, ["--quiet", Path]), cancellationToken).ConfigureAwait(false);
         return result.ExitCode == 0
             ? "every file is as PostgreSQL's own manifest says"
-            : throw new CheckFailedException($"pg_verifybackup refuses {manifest.FileName}: {result.Messages}");
+            : throw CheckFaults.Of(result, $"pg_verifybackup refuses {manifest.FileName}: {result.Messages}");
     }
 
     /// <summary>Whatever was written by this process is the server's from now on.</summary>
@@ -74,9 +74,10 @@ internal sealed class ServerDirectory
     {
         var result = await ChildProgram.RunAsync(new ProgramCall(program, arguments), cancellationToken).ConfigureAwait(false);
         if (result.ExitCode != 0)
-            throw new UnifiedMemoryException("restore", $"{program} failed: {result.Messages}", isTransient: false);
+            throw new MissingPrerequisiteException("restore", $"{program} failed: {result.Messages}");
     }
 
-    private static string FindServerUser() =>
+    /// <summary>Whom a server runs as that root starts.</summary>
+    public static string FindServerUser() =>
         File.ReadLines("/etc/passwd").Any(line => line.StartsWith("postgres:", StringComparison.Ordinal)) ? "postgres" : "nobody";
 }

@@ -42,7 +42,7 @@ internal sealed class SocketDirectory : IDisposable
             return;
         var result = await ChildProgram.RunAsync(new ProgramCall("chown", ["-R", serverUser, Path]), cancellationToken).ConfigureAwait(false);
         if (result.ExitCode != 0)
-            throw new UnifiedMemoryException("restore", $"chown failed: {result.Messages}", isTransient: false);
+            throw new MissingPrerequisiteException("restore", $"chown failed: {result.Messages}");
     }
 
     public void Dispose()
@@ -78,5 +78,5 @@ internal sealed class SocketDirectory : IDisposable
     }
 
     private static string? OwnerOf(string data) =>
-        Environment.IsPrivilegedProcess && Directory.Exists(data) ? "postgres" : null;
+        Environment.IsPrivilegedProcess && Directory.Exists(data) ? ServerDirectory.FindServerUser() : null;
 }

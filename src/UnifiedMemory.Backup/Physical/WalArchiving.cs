@@ -17,6 +17,7 @@ internal static class WalArchiving
                current_setting('max_wal_senders')::int AS "MaxWalSenders",
                pg_size_bytes(current_setting('max_wal_size')) AS "MaxWalSize",
                a.failed_count AS "Failures", a.last_failed_wal AS "LastFailed", a.last_archived_wal AS "LastArchived",
+               (SELECT count(*) FROM pg_stat_replication WHERE application_name = 'pg_receivewal') AS "Receivers",
                coalesce(a.last_failed_time > coalesce(a.last_archived_time, '-infinity'), false) AS "IsFailing"
         FROM pg_stat_archiver AS a
         """;
@@ -72,13 +73,15 @@ internal static class WalArchiving
             configuration.Add("max_wal_senders = 10");
         }
 
-        if (settings.ArchiveMode == "off")
+        // The other way for the log, see README.md.
+        var isReceived = settings is { ArchiveMode: "off", Receivers: > 0 };
+        if (settings.ArchiveMode == "off" && !isReceived)
         {
             problems.Add("archive_mode is off");
             configuration.Add("archive_mode = on");
         }
 
-        if (settings.ArchiveMode != "off" ? settings.ArchiveCommand is "" && settings.ArchiveLibrary is null or "" : true)
+        if (!isReceived && (settings.ArchiveMode != "off" ? settings.ArchiveCommand is "" && settings.ArchiveLibrary is null or "" : true))
         {
             if (settings.ArchiveMode != "off")
                 problems.Add("archive_command is empty");
@@ -104,6 +107,8 @@ internal static class WalArchiving
         public string ArchiveCommand { get; init; } = "";
 
         public string? ArchiveLibrary { get; init; }
+
+        public long Receivers { get; init; }
 
         public int MaxWalSenders { get; init; }
 

@@ -25,7 +25,7 @@ internal sealed partial class PostgresPrograms(string? binDirectory)
         var usable = found.Where(one => exactly ? one.Major == serverMajor : one.Major >= serverMajor).OrderBy(one => one.Major).ToList();
         return usable.Count > 0
             ? usable[0].Path
-            : throw new UnifiedMemoryException("backup", Advice(name, serverMajor, exactly, found), isTransient: false);
+            : throw new MissingPrerequisiteException("backup", Advice(name, serverMajor, exactly, found));
     }
 
     /// <summary>The path of a program that may be missing.</summary>

@@ -20,9 +20,10 @@ internal sealed class DestinationDatabase
     private readonly IReadOnlyList<string> _replaced;
     private readonly string _time;
 
-    private DestinationDatabase(ServerAddress address, IReadOnlyList<string> replaced, string time)
+    private DestinationDatabase(ServerAddress address, bool isNew, IReadOnlyList<string> replaced, string time)
     {
         Address = address;
+        IsNew = isNew;
         _replaced = replaced;
         _time = time;
         Kept = replaced.Count == 0
@@ -32,6 +33,9 @@ internal sealed class DestinationDatabase
     /// <summary>With a name that tells the sessions of this restore.</summary>
     public ServerAddress Address { get; }
 
+    /// <summary>Whether it was created for this restore.</summary>
+    public bool IsNew { get; }
+
     /// <summary>In words, where the store is that was replaced; empty when none was.</summary>
     public string Kept { get; private set; }
 
@@ -39,13 +43,13 @@ internal sealed class DestinationDatabase
         RestoreOptions options, BackupManifest manifest, TimeProvider time, CancellationToken cancellationToken)
     {
         var address = new ServerAddress(options.ConnectionString).With(change => change.ApplicationName = $"UnifiedMemory.Backup {Guid.NewGuid():N}");
-        var connection = await OpenOrCreateAsync(address, cancellationToken).ConfigureAwait(false);
+        var (connection, isNew) = await OpenOrCreateAsync(address, cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
             var existing = (await connection.QueryAsync<string>(new CommandDefinition(
                 ExistingSql, new { schemas = manifest.Schemas }, cancellationToken: cancellationToken)).ConfigureAwait(false)).AsList();
             var destination = new DestinationDatabase(
-                address, existing, time.GetUtcNow().UtcDateTime.ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture));
+                address, isNew, existing, time.GetUtcNow().UtcDateTime.ToString("yyyyMMddHHmmss", CultureInfo.InvariantCulture));
             if (existing.Count == 0)
                 return destination;
             RequireConsent(options, existing, connection.Database);
@@ -67,13 +71,22 @@ internal sealed class DestinationDatabase
         }
     }
 
-    /// <summary>Gives the store that was replaced its name again. What has that name by now is not dropped, but named otherwise.</summary>
+    /// <summary>
+    /// Drops a database that was created. Gives the store that was replaced its name again; what has that name by now is not dropped, but
+    /// named otherwise.
+    /// </summary>
     public async Task PutBackAsync()
     {
-        if (_replaced.Count == 0)
+        if (_replaced.Count == 0 && !IsNew)
             return;
         try
         {
+            if (IsNew)
+            {
+                await DropAsync().ConfigureAwait(false);
+                return;
+            }
+
             var connection = await Address.OpenAsync(CancellationToken.None).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
@@ -95,7 +108,8 @@ internal sealed class DestinationDatabase
         catch (NpgsqlException exception)
         {
             throw new UnifiedMemoryException(
-                "restore", $"The restore into {Address.Database}{Kept} failed; and giving that its name again failed, too: {exception.Message}", isTransient: false, exception)
+                "restore", $"The restore into {Address.Database}{Kept} failed; and {(IsNew ? "dropping that database" : "giving that its name again")} failed, too: {exception.Message}",
+                isTransient: false, exception)
             {
                 SqlState = exception.SqlState,
             };
@@ -115,22 +129,31 @@ internal sealed class DestinationDatabase
             + $"or, to put the backup in its place, set ReplaceExisting and also ConfirmDatabase = \"{database}\".");
     }
 
-    private static async Task<NpgsqlConnection> OpenOrCreateAsync(ServerAddress address, CancellationToken cancellationToken)
+    private async Task DropAsync()
+    {
+        var server = await ServerOf(Address).OpenAsync(CancellationToken.None).ConfigureAwait(false);
+        await using (server.ConfigureAwait(false))
+            await server.ExecuteAsync($"DROP DATABASE IF EXISTS {RowText.Quote(Address.Database)} WITH (FORCE)").ConfigureAwait(false);
+    }
+
+    private static ServerAddress ServerOf(ServerAddress address) => address.With(change => change.Database = "postgres");
+
+    private static async Task<(NpgsqlConnection Connection, bool IsNew)> OpenOrCreateAsync(ServerAddress address, CancellationToken cancellationToken)
     {
         try
         {
-            return await address.OpenAsync(cancellationToken).ConfigureAwait(false);
+            return (await address.OpenAsync(cancellationToken).ConfigureAwait(false), false);
         }
         catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InvalidCatalogName)
         {
-            var server = await address.With(change => change.Database = "postgres").OpenAsync(cancellationToken).ConfigureAwait(false);
+            var server = await ServerOf(address).OpenAsync(cancellationToken).ConfigureAwait(false);
             await using (server.ConfigureAwait(false))
             {
                 await server.ExecuteAsync(new CommandDefinition(
                     $"CREATE DATABASE {RowText.Quote(address.Database)} TEMPLATE template0", cancellationToken: cancellationToken)).ConfigureAwait(false);
             }
 
-            return await address.OpenAsync(cancellationToken).ConfigureAwait(false);
+            return (await address.OpenAsync(cancellationToken).ConfigureAwait(false), true);
         }
     }
 

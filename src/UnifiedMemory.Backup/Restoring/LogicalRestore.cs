@@ -24,12 +24,17 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
         var result = await ChildProgram.RunAsync(new ProgramCall(program, [OperatingSystem.IsWindows() ? "--file=NUL" : "--file=/dev/null", path]), cancellationToken).ConfigureAwait(false);
         return result.ExitCode == 0
             ? "read to its end"
-            : throw new CheckFailedException($"{manifest.FileName} cannot be read: {result.Messages}");
+            : throw CheckFaults.Of(result, $"{manifest.FileName} cannot be read: {result.Messages}");
     }
 
-    /// <exception cref="CheckFailedException">The archive cannot be restored; then nothing was.</exception>
-    public async Task<string> RestoreAsync(string path, ServerAddress database, CancellationToken cancellationToken)
+    /// <param name="path">The archive.</param>
+    /// <param name="database">Where to.</param>
+    /// <param name="isNew">Whether there is nothing else, so that it goes as a whole when this fails.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
+    /// <exception cref="CheckFailedException">The archive cannot be restored; then nothing was, unless the database is new.</exception>
+    public async Task<string> RestoreAsync(string path, ServerAddress database, bool isNew, CancellationToken cancellationToken)
     {
+        var jobs = isNew ? Math.Min(options.RestoreJobs, Environment.ProcessorCount) : 1;
         var program = await FindAsync(cancellationToken).ConfigureAwait(false);
         var memory = MemoryBytes();
         var connection = await database.OpenAsync(cancellationToken).ConfigureAwait(false);
@@ -42,15 +47,16 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
             var result = await ChildProgram.RunAsync(
                 new ProgramCall(program,
                 [
-                    // A role that the live server has may be missing here. All or nothing.
-                    "--no-owner", "--no-privileges", "--single-transaction", "--no-password",
+                    // A role that the live server has may be missing here.
+                    "--no-owner", "--no-privileges", "--no-password", "--exit-on-error",
+                    jobs > 1 ? string.Create(CultureInfo.InvariantCulture, $"--jobs={jobs}") : "--single-transaction",
                     $"--dbname=dbname='{database.Database.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal)}'", path,
                 ])
                 {
                     Environment = database.ToEnvironment(settings),
                 }, cancellationToken).ConfigureAwait(false);
             if (result.ExitCode != 0)
-                throw new CheckFailedException($"{manifest.FileName} cannot be restored: {result.Messages}");
+                throw CheckFaults.Of(result, $"{manifest.FileName} cannot be restored: {WithoutContent(result.Messages)}");
             foreach (var table in manifest.Tables)
             {
                 await connection.ExecuteAsync(new CommandDefinition(
@@ -58,8 +64,12 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
             }
         }
 
-        return $"restored, indexes built with {memory >> 20} MiB each";
+        return $"restored with {jobs} {(jobs == 1 ? "connection" : "connections")}, indexes built with {memory >> 20} MiB each";
     }
+
+    /// <summary>The context of a failed COPY quotes the row, which is a memory's content.</summary>
+    private static string WithoutContent(string messages) => string.Join('\n', messages.Split('\n').Where(line =>
+        !line.StartsWith("CONTEXT:", StringComparison.Ordinal) && !line.StartsWith("DETAIL:", StringComparison.Ordinal)));
 
     private long MemoryBytes()
     {
@@ -83,9 +93,9 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
         }
         catch (PostgresException exception)
         {
-            throw new UnifiedMemoryException(
+            throw new MissingPrerequisiteException(
                 "restore", $"The extension vector {recorded} could not be created ({exception.MessageText}). Have an administrator install pgvector on that "
-                + "server, and run in that database: CREATE EXTENSION vector;", isTransient: false, exception)
+                + "server, and run in that database: CREATE EXTENSION vector;", exception)
             {
                 SqlState = exception.SqlState,
             };

@@ -1,20 +1,31 @@
 using Dapper;
+using Npgsql;
 using UnifiedMemory.Backup.Contents;
 using UnifiedMemory.Backup.Programs;
 
 namespace UnifiedMemory.Backup.Restoring;
 
-/// <summary>An empty database to restore into, which is dropped afterwards: on the server given for it, or on a private one.</summary>
+/// <summary>
+/// An empty database to restore into, which is dropped afterwards: on the server given for it, or on a private one. What a killed process
+/// has left there goes with the next one.
+/// </summary>
 internal sealed class ScratchDatabase : IAsyncDisposable
 {
+    /// <summary>Nobody is in them; that holds from looking to dropping, as the server drops no database with a session.</summary>
+    private const string LeftoversSql = @"SELECT datname::text FROM pg_database WHERE datname ~ '^unifiedmemory_scratch_[0-9a-f]{18}$'";
+
+    private const string StaySql = "SET idle_session_timeout = 0";
+
     private readonly ServerAddress _server;
     private readonly LocalPostgres? _private;
+    private readonly NpgsqlConnection _session;
 
-    private ScratchDatabase(ServerAddress server, LocalPostgres? started, string name)
+    private ScratchDatabase(ServerAddress server, LocalPostgres? started, ServerAddress address, NpgsqlConnection session)
     {
         _server = server;
         _private = started;
-        Address = server.With(change => change.Database = name);
+        _session = session;
+        Address = address;
     }
 
     public ServerAddress Address { get; }
@@ -24,12 +35,27 @@ internal sealed class ScratchDatabase : IAsyncDisposable
     public static async Task<ScratchDatabase> CreateAsync(BackupOptions options, CancellationToken cancellationToken)
     {
         var started = options.ScratchConnectionString is null ? await StartAsync(cancellationToken).ConfigureAwait(false) : null;
-        var scratch = new ScratchDatabase(
-            new ServerAddress(options.ScratchConnectionString ?? started!.ConnectionString), started, $"unifiedmemory_scratch_{Guid.NewGuid():N}"[..40]);
+        var server = new ServerAddress(options.ScratchConnectionString ?? started!.ConnectionString);
         try
         {
-            await scratch.ExecuteAsync($"CREATE DATABASE {RowText.Quote(scratch.Address.Database)} TEMPLATE template0", cancellationToken).ConfigureAwait(false);
-            return scratch;
+            if (started is null)
+                await RemoveLeftoversAsync(server, cancellationToken).ConfigureAwait(false);
+            while (true)
+            {
+                var address = server.With(change => change.Database = $"unifiedmemory_scratch_{Guid.NewGuid():N}"[..40]);
+                await ExecuteAsync(server, $"CREATE DATABASE {RowText.Quote(address.Database)} TEMPLATE template0", cancellationToken).ConfigureAwait(false);
+                try
+                {
+                    // A session in it, to its end, tells others that it is in use.
+                    var session = await address.OpenAsync(cancellationToken).ConfigureAwait(false);
+                    await session.ExecuteAsync(StaySql).ConfigureAwait(false);
+                    return new ScratchDatabase(server, started, address, session);
+                }
+                catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InvalidCatalogName)
+                {
+                    // Another host has cleared up in between.
+                }
+            }
         }
         catch
         {
@@ -41,9 +67,11 @@ internal sealed class ScratchDatabase : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        // Not cancelled: nobody else would drop it.
+        await _session.DisposeAsync().ConfigureAwait(false);
+
+        // Not cancelled: until the next one, nobody else would drop it.
         if (_private is null or { Origin: not LocalPostgresOrigin.LocalBinaries })
-            await ExecuteAsync($"DROP DATABASE IF EXISTS {RowText.Quote(Address.Database)} WITH (FORCE)", CancellationToken.None).ConfigureAwait(false);
+            await ExecuteAsync(_server, $"DROP DATABASE IF EXISTS {RowText.Quote(Address.Database)} WITH (FORCE)", CancellationToken.None).ConfigureAwait(false);
         if (_private is not null)
             await _private.DisposeAsync().ConfigureAwait(false);
     }
@@ -68,9 +96,29 @@ internal sealed class ScratchDatabase : IAsyncDisposable
         }
     }
 
-    private async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
+    private static async Task RemoveLeftoversAsync(ServerAddress server, CancellationToken cancellationToken)
     {
-        var connection = await _server.OpenAsync(cancellationToken).ConfigureAwait(false);
+        var connection = await server.OpenAsync(cancellationToken).ConfigureAwait(false);
+        await using (connection.ConfigureAwait(false))
+        {
+            foreach (var name in (await connection.QueryAsync<string>(new CommandDefinition(LeftoversSql, cancellationToken: cancellationToken)).ConfigureAwait(false)).AsList())
+            {
+                try
+                {
+                    await connection.ExecuteAsync(new CommandDefinition($"DROP DATABASE {RowText.Quote(name)}", cancellationToken: cancellationToken)).ConfigureAwait(false);
+                }
+                catch (PostgresException exception) when (
+                    exception.SqlState is PostgresErrorCodes.ObjectInUse or PostgresErrorCodes.InvalidCatalogName or PostgresErrorCodes.InsufficientPrivilege)
+                {
+                    // In use, gone by now, or somebody else's.
+                }
+            }
+        }
+    }
+
+    private static async Task ExecuteAsync(ServerAddress server, string sql, CancellationToken cancellationToken)
+    {
+        var connection = await server.OpenAsync(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
             await connection.ExecuteAsync(new CommandDefinition(sql, cancellationToken: cancellationToken)).ConfigureAwait(false);
     }

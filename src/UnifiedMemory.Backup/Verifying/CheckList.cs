@@ -1,4 +1,5 @@
 using Npgsql;
+using UnifiedMemory.Backup.Programs;
 
 namespace UnifiedMemory.Backup.Verifying;
 
@@ -16,6 +17,7 @@ internal sealed class CheckList(TimeProvider time)
     /// <param name="check">Returns what was found, or throws.</param>
     /// <param name="recovers">Whether whoever recovers does this, too.</param>
     /// <returns>False when it failed.</returns>
+    /// <exception cref="UnifiedMemoryException">It could not be made, which is no failure of the backup.</exception>
     public async Task<bool> RunAsync(string name, Func<Task<string>> check, bool recovers = false)
     {
         var started = time.GetTimestamp();
@@ -24,6 +26,12 @@ internal sealed class CheckList(TimeProvider time)
         try
         {
             detail = await check().ConfigureAwait(false);
+        }
+        catch (Exception exception) when (CheckFaults.IsOfSurroundings(exception))
+        {
+            throw new UnifiedMemoryException(
+                "verify", $"The check '{name}' could not be made, and says nothing about the backup: {exception.Message}",
+                exception is not MissingPrerequisiteException, exception);
         }
         catch (Exception exception) when (exception is CheckFailedException or UnifiedMemoryException or PostgresException)
         {

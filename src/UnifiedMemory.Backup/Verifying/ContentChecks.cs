@@ -16,7 +16,8 @@ internal sealed class ContentChecks(BackupManifest manifest)
 
     private readonly StoreNames _names = new(manifest.SchemaPrefix);
 
-    public async Task RunAsync(CheckList checks, NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <returns>What was found; <c>null</c> when there is no such store.</returns>
+    public async Task<RecordedContents?> RunAsync(CheckList checks, NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
         await using (transaction.ConfigureAwait(false))
@@ -28,7 +29,7 @@ internal sealed class ContentChecks(BackupManifest manifest)
                 return CompareVersions(restored);
             }).ConfigureAwait(false);
             if (restored is null)
-                return;
+                return null;
             if (manifest.Kind == BackupKind.Logical)
             {
                 await checks.RunAsync("rows", () => CompareRowsAsync(connection, cancellationToken)).ConfigureAwait(false);
@@ -41,21 +42,36 @@ internal sealed class ContentChecks(BackupManifest manifest)
 
             await checks.RunAsync("indexes", () => CompareIndexesAsync(connection, restored, cancellationToken)).ConfigureAwait(false);
             await checks.RunAsync("constraints", () => Task.FromResult(CompareNames("constraints", manifest.Constraints, restored.Constraints))).ConfigureAwait(false);
+            return restored;
         }
     }
 
+    /// <summary>After a physical backup the log goes on, and with it what the store is; a dump holds it as it was recorded.</summary>
     private string CompareVersions(RecordedContents restored)
     {
         var recorded = manifest.Extensions.GetValueOrDefault("vector");
         var found = restored.Extensions.GetValueOrDefault("vector");
-        Require(found == recorded, $"the extension vector has version {found ?? "none"}, and {recorded ?? "none"} was backed up");
-        Require(restored.SchemaVersion == manifest.SchemaVersion, $"the schema is at version {restored.SchemaVersion}, and {manifest.SchemaVersion} was backed up");
-        Require(restored.Space == manifest.Space, $"the embedding space is {restored.Space.Model}, and {manifest.Space.Model} was backed up");
-        Require(
-            restored.TextSearchConfiguration == manifest.TextSearchConfiguration,
+        Require(found is not null && (found == recorded || !IsOlder(found, recorded)), $"the extension vector has version {found ?? "none"}, and {recorded ?? "none"} was backed up");
+        List<string> changed = [];
+        Compare("schema version", restored.SchemaVersion, manifest.SchemaVersion, $"the schema is at version {restored.SchemaVersion}, and {manifest.SchemaVersion} was backed up");
+        Compare("embedding space", restored.Space, manifest.Space, $"the embedding space is {restored.Space.Model}, and {manifest.Space.Model} was backed up");
+        Compare(
+            "text search configuration", restored.TextSearchConfiguration, manifest.TextSearchConfiguration,
             $"the text search configuration is {restored.TextSearchConfiguration}, and {manifest.TextSearchConfiguration} was backed up");
-        return $"PostgreSQL {restored.ServerVersion} (backed up: {manifest.ServerVersion}), vector {found}, schema version {restored.SchemaVersion}";
+        return $"PostgreSQL {restored.ServerVersion} (backed up: {manifest.ServerVersion}), vector {found}{(found == recorded ? "" : $" (backed up: {recorded})")}, "
+            + $"schema version {restored.SchemaVersion}{(changed.Count == 0 ? "" : $"; changed in the log after the backup: {string.Join(", ", changed)}")}";
+
+        void Compare<T>(string what, T now, T then, string otherwise)
+        {
+            if (EqualityComparer<T>.Default.Equals(now, then))
+                return;
+            Require(manifest.Kind == BackupKind.Physical, otherwise);
+            changed.Add(what);
+        }
     }
+
+    private static bool IsOlder(string version, string? than) =>
+        Version.TryParse(version, out var one) && Version.TryParse(than, out var other) && one < other;
 
     private async Task<string> CompareRowsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {

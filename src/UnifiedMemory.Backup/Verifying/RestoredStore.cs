@@ -1,3 +1,4 @@
+using UnifiedMemory.Backup.Contents;
 using UnifiedMemory.Backup.Programs;
 
 namespace UnifiedMemory.Backup.Verifying;
@@ -12,16 +13,17 @@ internal sealed class RestoredStore(PostgresPrograms programs, BackupManifest ma
     /// <returns>Whether the store opens.</returns>
     public async Task<bool> CheckAsync(CheckList checks, ServerAddress address, bool isScratch, CancellationToken cancellationToken)
     {
+        RecordedContents? contents;
         var connection = await address.OpenAsync(cancellationToken).ConfigureAwait(false);
         await using (connection.ConfigureAwait(false))
         {
             var major = connection.PostgreSqlVersion.Major;
-            await new ContentChecks(manifest).RunAsync(checks, connection, cancellationToken).ConfigureAwait(false);
+            contents = await new ContentChecks(manifest).RunAsync(checks, connection, cancellationToken).ConfigureAwait(false);
             await new StructureCheck(programs).RunAsync(checks, address, manifest.Schemas, major, isScratch, cancellationToken).ConfigureAwait(false);
         }
 
         // The last one, as it may migrate.
-        await new StoreAnswers(manifest).RunAsync(checks, address.ConnectionString, isScratch, cancellationToken).ConfigureAwait(false);
+        await new StoreAnswers(manifest, contents).RunAsync(checks, address.ConnectionString, isScratch, cancellationToken).ConfigureAwait(false);
         return checks.Checks.Any(check => check is { Name: "store", Outcome: CheckOutcome.Passed });
     }
 }

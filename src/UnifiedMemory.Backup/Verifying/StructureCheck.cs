@@ -23,8 +23,9 @@ internal sealed class StructureCheck(PostgresPrograms programs)
             return result.ExitCode switch
             {
                 0 => "tables and B-trees are sound",
-                Corrupt => throw new CheckFailedException(result.Messages),
-                _ => throw new CheckSkippedException($"it could not run: {result.Messages}"),
+                Corrupt => throw CheckFaults.Of(result, result.Messages),
+                _ => throw (CheckFaults.Of(result, $"it could not run: {result.Messages}") is MissingPrerequisiteException fault
+                    ? fault : new CheckSkippedException($"it could not run: {result.Messages}")),
             };
         });
 }

@@ -7,7 +7,11 @@ internal sealed record ExportHeader
 {
     public const string FormatName = "unifiedmemory-export";
 
-    public const int CurrentVersion = 1;
+    /// <summary>Memories alone.</summary>
+    public const int FirstVersion = 1;
+
+    /// <summary>After the memories, patterns and dependencies of projects.</summary>
+    public const int CurrentVersion = 2;
 
     public string? Format { get; init; }
 
@@ -34,9 +38,9 @@ internal sealed record ExportHeader
 
         if (header?.Format != FormatName || header.Space is null)
             throw new InvalidDataException($"The first line does not say '{FormatName}': this is no export of a UnifiedMemory store.");
-        return header.Version == CurrentVersion
+        return header.Version is >= FirstVersion and <= CurrentVersion
             ? header
-            : throw new InvalidDataException($"The export has version {header.Version}; this library reads version {CurrentVersion}. Update the UnifiedMemory package.");
+            : throw new InvalidDataException($"The export has version {header.Version}; this library reads {FirstVersion} to {CurrentVersion}. Update the UnifiedMemory package.");
     }
 
     /// <summary>Whether its vectors can be compared with those of the space.</summary>

@@ -15,34 +15,54 @@ internal sealed class ExportReader(Stream source) : IDisposable
     public async Task<ExportHeader> ReadHeaderAsync(CancellationToken cancellationToken) =>
         ExportHeader.Parse(await ReadLineAsync(1, cancellationToken).ConfigureAwait(false));
 
-    /// <summary>The memories with the numbers of their lines.</summary>
+    /// <summary>An <see cref="ExportedMemory"/>, <see cref="ExportedPattern"/> or <see cref="ExportedDependency"/>, with the number of its line.</summary>
     /// <exception cref="InvalidDataException">The export is damaged, or cut off.</exception>
-    public async IAsyncEnumerable<(long Line, ExportedMemory Memory)> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<(long Line, object Record)> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        var (memories, patterns, dependencies) = (0L, 0L, 0L);
         for (var line = 2L; ; line++)
         {
             var text = await ReadLineAsync(line, cancellationToken).ConfigureAwait(false)
                 ?? throw new InvalidDataException(Invariant($"The export is cut off after line {line - 1}. What came before it is stored; import the whole file again."));
-            var memory = Parse(line, text);
-            if (memory.Count is not { } count)
+            var memory = Parse<ExportedMemory>(line, text);
+            switch (memory)
             {
-                yield return (line, memory);
-                continue;
+                case { Record: ExportedPattern.RecordName }:
+                    patterns++;
+                    yield return (line, Parse<ExportedPattern>(line, text));
+                    break;
+                case { Record: ExportedDependency.RecordName }:
+                    dependencies++;
+                    yield return (line, Parse<ExportedDependency>(line, text));
+                    break;
+                case { Record: not null }:
+                    throw new InvalidDataException(Invariant($"Line {line} of the export is a '{memory.Record}', and this library reads memories, patterns and dependencies."));
+                case { Count: not null }:
+                    Require("memories", memories, memory.Count);
+                    Require("patterns", patterns, memory.Patterns ?? 0);
+                    Require("dependencies", dependencies, memory.Dependencies ?? 0);
+                    yield break;
+                default:
+                    memories++;
+                    yield return (line, memory);
+                    break;
             }
-
-            if (count != line - 2)
-                throw new InvalidDataException(Invariant($"The export has {line - 2} memories, and {count} were written."));
-            yield break;
         }
     }
 
     public void Dispose() => _lines.Dispose();
 
-    private static ExportedMemory Parse(long line, string text)
+    private static void Require(string what, long found, long? written)
+    {
+        if (found != written)
+            throw new InvalidDataException(Invariant($"The export has {found} {what}, and {written} were written."));
+    }
+
+    private static T Parse<T>(long line, string text)
     {
         try
         {
-            return JsonSerializer.Deserialize<ExportedMemory>(text, ExportJson.Options) ?? throw new JsonException("null");
+            return JsonSerializer.Deserialize<T>(text, ExportJson.Options) ?? throw new JsonException("null");
         }
         catch (JsonException exception)
         {

@@ -5,9 +5,12 @@ using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory.Exchange;
 
-/// <summary>A line of an export: a memory, or the end with the number of memories before it.</summary>
+/// <summary>A line of an export: a memory, or the end with the numbers of what is before it.</summary>
 internal sealed record ExportedMemory
 {
+    /// <summary>What else it is; <c>null</c> for a memory and for the end.</summary>
+    public string? Record { get; init; }
+
     public Guid Id { get; init; }
 
     public string Namespace { get; init; } = "";
@@ -43,6 +46,10 @@ internal sealed record ExportedMemory
 
     /// <summary>The last line alone has it: a file that was cut off is told by its absence.</summary>
     public long? Count { get; init; }
+
+    public long? Patterns { get; init; }
+
+    public long? Dependencies { get; init; }
 
     public static ExportedMemory From(MemoryRecord memory, float[]? vector) => new()
     {

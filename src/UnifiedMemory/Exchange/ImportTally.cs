@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace UnifiedMemory.Exchange;
 
-/// <summary>Counts what becomes of imported memories.</summary>
+/// <summary>Counts what becomes of what is imported.</summary>
 internal sealed class ImportTally(IProgress<StoreProgress>? progress, bool embedded)
 {
     private const int MostReasons = 100;
@@ -12,7 +12,20 @@ internal sealed class ImportTally(IProgress<StoreProgress>? progress, bool embed
     private long _alreadyStored;
     private long _rejected;
 
-    public ImportReport Report => new(_created, _alreadyStored, _rejected, embedded, _rejections);
+    private (long Created, long AlreadyStored) _patterns;
+    private (long Created, long AlreadyStored) _dependencies;
+
+    public ImportReport Report => new(_created, _alreadyStored, _rejected, embedded, _rejections)
+    {
+        PatternsCreated = _patterns.Created,
+        PatternsAlreadyStored = _patterns.AlreadyStored,
+        DependenciesCreated = _dependencies.Created,
+        DependenciesAlreadyStored = _dependencies.AlreadyStored,
+    };
+
+    public void AddPattern(bool isNew) => Count(ref _patterns, isNew);
+
+    public void AddDependency(bool isNew) => Count(ref _dependencies, isNew);
 
     public void Reject(long line, string reason)
     {
@@ -34,5 +47,13 @@ internal sealed class ImportTally(IProgress<StoreProgress>? progress, bool embed
         }
 
         progress?.Report(new StoreProgress(_created, _alreadyStored, _rejected));
+    }
+
+    private static void Count(ref (long Created, long AlreadyStored) counts, bool isNew)
+    {
+        if (isNew)
+            counts.Created++;
+        else
+            counts.AlreadyStored++;
     }
 }

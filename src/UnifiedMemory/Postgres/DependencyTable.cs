@@ -16,6 +16,12 @@ internal sealed class DependencyTable(Database database, StoreSchema schema)
         WHERE namespace = @namespace AND source = @source AND target = @target AND dependency_type = @type
         """;
 
+    private readonly string _exists =
+        $"""
+        SELECT EXISTS (SELECT FROM {schema.ProjectDependencies}
+            WHERE namespace = @namespace AND source = @source AND target = @target AND dependency_type = @type);
+        """;
+
     private readonly string _remove =
         $"""
         DELETE FROM {schema.ProjectDependencies}
@@ -35,16 +41,24 @@ internal sealed class DependencyTable(Database database, StoreSchema schema)
         ORDER BY namespace, source, target, dependency_type LIMIT @page_size
         """;
 
-    public Task<Guid> AddAsync(ProjectDependency dependency, Guid id, DateTimeOffset createdAt, CancellationToken cancellationToken)
+    public Task<Guid> AddAsync(ProjectDependency dependency, Guid id, DateTimeOffset createdAt, CancellationToken cancellationToken) =>
+        database.RunAsync("add_dependency", (connection, token) => connection.ExecuteScalarAsync<Guid>(
+            new CommandDefinition(_add, RowOf(dependency, id, createdAt), cancellationToken: token)), cancellationToken);
+
+    /// <summary>The same where the id may be that of the stored one, and so does not tell whether it is new.</summary>
+    /// <returns>Whether it is new.</returns>
+    public Task<bool> ImportAsync(ProjectDependency dependency, Guid id, DateTimeOffset createdAt, CancellationToken cancellationToken) =>
+        database.RunAsync("import_dependency", async (connection, token) => !await connection.ExecuteScalarAsync<bool>(
+            new CommandDefinition(_exists + _add, RowOf(dependency, id, createdAt), cancellationToken: token)).ConfigureAwait(false), cancellationToken);
+
+    private static SqlParameters RowOf(ProjectDependency dependency, Guid id, DateTimeOffset createdAt)
     {
         var metadata = dependency.Metadata is null ? "{}" : MetadataJson.Serialize(dependency.Metadata, nameof(dependency.Metadata));
-        var parameters = KeyOf(dependency)
+        return KeyOf(dependency)
             .Add("id", NpgsqlDbType.Uuid, id)
             .Add("description", NpgsqlDbType.Text, dependency.Description)
             .Add("metadata", NpgsqlDbType.Jsonb, metadata)
             .Add("created_at", NpgsqlDbType.TimestampTz, createdAt.UtcDateTime);
-        return database.RunAsync("add_dependency", (connection, token) => connection.ExecuteScalarAsync<Guid>(
-            new CommandDefinition(_add, parameters, cancellationToken: token)), cancellationToken);
     }
 
     public Task RemoveAsync(ProjectDependency dependency, CancellationToken cancellationToken) =>

@@ -24,6 +24,11 @@ internal sealed class PatternTable(Database database, StoreSchema schema)
         SELECT id FROM {schema.Patterns} WHERE namespace = @namespace AND identity_hash = {Identity}
         """;
 
+    private readonly string _exists =
+        $"""
+        SELECT EXISTS (SELECT FROM {schema.Patterns} WHERE namespace = @namespace AND identity_hash = {Identity});
+        """;
+
     private readonly string _page =
         $"""
         SELECT id AS "Id", namespace AS "Namespace", pattern_type AS "PatternType", project_id AS "ProjectId", context::text AS "Context",
@@ -38,9 +43,18 @@ internal sealed class PatternTable(Database database, StoreSchema schema)
         ORDER BY namespace, id LIMIT @page_size
         """;
 
-    public Task<Guid> StoreAsync(ProjectPattern pattern, Guid id, DateTimeOffset createdAt, CancellationToken cancellationToken)
-    {
-        var parameters = new SqlParameters()
+    public Task<Guid> StoreAsync(ProjectPattern pattern, Guid id, DateTimeOffset createdAt, CancellationToken cancellationToken) =>
+        database.RunAsync("store_pattern", (connection, token) => connection.ExecuteScalarAsync<Guid>(
+            new CommandDefinition(_store, RowOf(pattern, id, createdAt), cancellationToken: token)), cancellationToken);
+
+    /// <summary>The same where the id may be that of the stored one, and so does not tell whether it is new.</summary>
+    /// <returns>Whether it is new.</returns>
+    public Task<bool> ImportAsync(ProjectPattern pattern, Guid id, DateTimeOffset createdAt, CancellationToken cancellationToken) =>
+        database.RunAsync("import_pattern", async (connection, token) => !await connection.ExecuteScalarAsync<bool>(
+            new CommandDefinition(_exists + _store, RowOf(pattern, id, createdAt), cancellationToken: token)).ConfigureAwait(false), cancellationToken);
+
+    private static SqlParameters RowOf(ProjectPattern pattern, Guid id, DateTimeOffset createdAt) =>
+        new SqlParameters()
             .Add("namespace", NpgsqlDbType.Text, pattern.Namespace)
             .Add("id", NpgsqlDbType.Uuid, id)
             .Add("pattern_type", NpgsqlDbType.Text, pattern.PatternType)
@@ -52,9 +66,6 @@ internal sealed class PatternTable(Database database, StoreSchema schema)
             .Add("last_applied", NpgsqlDbType.TimestampTz, pattern.LastApplied?.UtcDateTime)
             .Add("tags", NpgsqlDbType.Array | NpgsqlDbType.Text, TextRules.RequireTags(pattern.Tags, nameof(pattern.Tags)))
             .Add("created_at", NpgsqlDbType.TimestampTz, createdAt.UtcDateTime);
-        return database.RunAsync("store_pattern", (connection, token) => connection.ExecuteScalarAsync<Guid>(
-            new CommandDefinition(_store, parameters, cancellationToken: token)), cancellationToken);
-    }
 
     /// <summary>The next page in the order of the primary key, after the given pattern.</summary>
     public Task<List<ProjectPattern>> ListPageAsync(

@@ -72,10 +72,10 @@ public sealed class ExportTests : StoreFixture
         var lines = Lines(file);
 
         Assert.That((string?)JsonNode.Parse(lines[0])!["format"], Is.EqualTo("unifiedmemory-export"));
-        Assert.That((int?)JsonNode.Parse(lines[0])!["version"], Is.EqualTo(1));
+        Assert.That((int?)JsonNode.Parse(lines[0])!["version"], Is.EqualTo(2));
         Assert.That((string?)JsonNode.Parse(lines[1])!["kind"], Is.EqualTo("decision"));
         Assert.That(lines[1], Does.Not.Contain("vector"));
-        Assert.That(lines[^1], Is.EqualTo("{\"count\":200}"));
+        Assert.That(lines[^1], Is.EqualTo("{\"count\":200,\"patterns\":0,\"dependencies\":0}"));
         await InAnotherStoreAsync(new RecordingEmbeddingProvider(), async (other, embeddings, _) =>
         {
             file.Position = 0;
@@ -134,14 +134,120 @@ public sealed class ExportTests : StoreFixture
         Assert.That(() => Store.ImportAsync(Zip(["{}"])), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("no export"));
         Assert.That(() => Store.ImportAsync(new MemoryStream("hello"u8.ToArray())), Throws.InstanceOf<InvalidDataException>());
         Assert.That(
-            () => Store.ImportAsync(Zip([Change(lines[0], header => header["version"] = 2)])),
-            Throws.InstanceOf<InvalidDataException>().With.Message.Contains("version 2"));
+            () => Store.ImportAsync(Zip([Change(lines[0], header => header["version"] = 3)])),
+            Throws.InstanceOf<InvalidDataException>().With.Message.Contains("version 3"));
         Assert.That(() => Store.ImportAsync(Zip(lines[..^1])), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("cut off after line 1201"));
         Assert.That(() => Store.ImportAsync(Zip([.. lines[..5], lines[^1]])), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("4 memories, and 1200"));
         Assert.That(() => Store.ImportAsync(new MemoryStream(file.ToArray()[..^5000])), Throws.InstanceOf<InvalidDataException>(), "cut off in the middle");
         Assert.That(
             () => Store.ImportAsync(Zip([lines[0], lines[1][..^5], lines[^1]])), Throws.InstanceOf<InvalidDataException>().With.Message.Contains("Line 2"));
     }
+
+    [Test]
+    public async Task Patterns_and_dependencies_of_projects_go_with_the_memories()
+    {
+        await StoreProjectsAsync();
+        using var file = new MemoryStream();
+        Assert.That(await Store.ExportAsync(file), Is.EqualTo(1200), "memories are counted");
+
+        await InAnotherStoreAsync(new RecordingEmbeddingProvider(), async (other, _, _) =>
+        {
+            file.Position = 0;
+            var report = await other.ImportAsync(file);
+
+            Assert.That((report.PatternsCreated, report.DependenciesCreated, report.Rejected), Is.EqualTo((2, 2, 0)));
+            Assert.That(await ProjectsAsync(other), Is.EqualTo(await ProjectsAsync(Store)), "ids, times and all");
+            file.Position = 0;
+            report = await other.ImportAsync(file);
+            Assert.That(
+                (report.PatternsCreated, report.PatternsAlreadyStored, report.DependenciesCreated, report.DependenciesAlreadyStored), Is.EqualTo((0, 2, 0, 2)));
+            Assert.That(await ProjectsAsync(other), Is.EqualTo(await ProjectsAsync(Store)));
+        });
+    }
+
+    [Test]
+    public async Task A_pattern_takes_over_a_higher_count_and_an_id_of_another_one_is_rejected()
+    {
+        await StoreProjectsAsync();
+        using var file = new MemoryStream();
+        await Store.ExportAsync(file, new ExportOptions { Filter = new MemoryFilter { Namespace = "default", Kind = "none" } });
+        var lines = Lines(file);
+        Assert.That(lines, Has.Length.EqualTo(4), "the namespace alone counts for projects");
+        var more = Change(lines[1], pattern => pattern["applicationCount"] = 9);
+        var foreign = Change(lines[1], pattern => pattern["context"] = new JsonObject { ["other"] = true });
+        var type = Change(lines[2], dependency => dependency["type"] = "dream");
+        var empty = Change(lines[1], pattern => pattern["context"] = null);
+
+        var report = await Store.ImportAsync(Zip([lines[0], more, foreign, empty, type, "{\"count\":0,\"patterns\":3,\"dependencies\":1}"]));
+
+        Assert.That((report.PatternsAlreadyStored, report.PatternsCreated, report.Rejected), Is.EqualTo((1, 0, 3)));
+        Assert.That(report.Rejections[0], Does.StartWith("line 3: Its id belongs to something else"));
+        Assert.That(report.Rejections[1], Does.StartWith("line 4: Context or Solution is null"));
+        Assert.That(report.Rejections[2], Does.StartWith("line 5: The type is 'dream'"));
+        Assert.That((await ToListAsync(Store.ListPatternsAsync(new PatternFilter()))).Single().ApplicationCount, Is.EqualTo(9));
+    }
+
+    [Test]
+    public async Task Without_projects_it_is_an_export_of_version_1_which_is_still_read()
+    {
+        await StoreProjectsAsync();
+        using var file = new MemoryStream();
+        await Store.ExportAsync(file, new ExportOptions { IncludeProjects = false });
+        var lines = Lines(file);
+
+        Assert.That((int?)JsonNode.Parse(lines[0])!["version"], Is.EqualTo(1));
+        Assert.That(lines[^1], Is.EqualTo("{\"count\":1200}"));
+        Assert.That(lines, Has.None.Contain("\"record\""));
+        await InAnotherStoreAsync(new RecordingEmbeddingProvider(), async (other, _, _) =>
+        {
+            file.Position = 0;
+            Assert.That((await other.ImportAsync(file)).Created, Is.EqualTo(1200));
+        });
+    }
+
+    [Test]
+    public async Task An_export_that_lost_a_pattern_or_has_something_unknown_is_refused()
+    {
+        await StoreProjectsAsync();
+        using var file = new MemoryStream();
+        await Store.ExportAsync(file);
+        var lines = Lines(file);
+
+        Assert.That(
+            () => Store.ImportAsync(Zip([.. lines.Where(line => !line.StartsWith("{\"record\":\"pattern\"", StringComparison.Ordinal))])),
+            Throws.InstanceOf<InvalidDataException>().With.Message.Contains("0 patterns, and 2 were written"));
+        Assert.That(
+            () => Store.ImportAsync(Zip([lines[0], "{\"record\":\"dream\"}", lines[^1]])),
+            Throws.InstanceOf<InvalidDataException>().With.Message.Contains("Line 2 of the export is a 'dream'"));
+    }
+
+    private async Task StoreProjectsAsync()
+    {
+        foreach (var (name, count) in new[] { ("default", 3), ("team/one", 0) })
+        {
+            await Store.StorePatternAsync(new ProjectPattern("migration", count == 0 ? null : "p", new JsonObject { ["a"] = "ä" }, new JsonObject { ["b"] = 1.5 }, 0.25)
+            {
+                Namespace = name,
+                Tags = ["x", "y"],
+                ApplicationCount = count,
+                LastApplied = count == 0 ? null : DateTimeOffset.UnixEpoch.AddDays(9),
+                CreatedAt = DateTimeOffset.UnixEpoch.AddDays(3),
+            });
+            await Store.AddDependencyAsync(new ProjectDependency("one", "two", ProjectDependencyType.SharesCode)
+            {
+                Namespace = name,
+                Description = count == 0 ? null : "the same parser",
+                Metadata = count == 0 ? null : new JsonObject { ["n"] = 1 },
+                CreatedAt = DateTimeOffset.UnixEpoch.AddDays(4),
+            });
+        }
+    }
+
+    private static async Task<string> ProjectsAsync(UnifiedMemoryStore store) => System.Text.Json.JsonSerializer.Serialize(new
+    {
+        Patterns = await ToListAsync(store.ListPatternsAsync(new PatternFilter { Namespace = MemoryFilter.AllNamespaces })),
+        Dependencies = await ToListAsync(store.ListDependenciesAsync(new DependencyFilter { Namespace = MemoryFilter.AllNamespaces })),
+    });
 
     private static string Change(string line, Action<JsonNode> change)
     {

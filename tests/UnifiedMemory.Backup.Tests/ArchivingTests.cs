@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using UnifiedMemory.Backup.Dumping;
+using UnifiedMemory.Backup.Physical;
+using UnifiedMemory.Backup.Programs;
+
+namespace UnifiedMemory.Backup.Tests;
+
+/// <summary>That the log is archived is watched, and what is archived is kept as long as a backup needs it.</summary>
+[NonParallelizable]
+public sealed class ArchivingTests : ArchivingFixture
+{
+    [Test]
+    public async Task Retention_keeps_the_log_that_a_kept_backup_needs_and_removes_older()
+    {
+        var backup = NewBackup(options =>
+        {
+            options.WalArchive = Archive;
+            options.Retention = new RetentionOptions { KeepAllFor = TimeSpan.Zero, KeepAtLeast = 1 };
+        });
+        await ArchiveAsync();
+        foreach (var path in Directory.GetFiles(Archive, "*.backup"))
+            File.Delete(path); // of the stores of other tests
+        var first = await backup.TakeAsync(BackupKind.Physical);
+        Assert.That((await backup.VerifyAsync(first.Id)).Passed);
+        await ArchiveAsync();
+        Assert.That(Archived, Has.Some.StartsWith(first.FirstWalFile!).And.EndsWith(".backup"), "a backup leaves its label");
+        var other = Path.Combine(Archive, first.FirstWalFile + ".00FFFFFF.backup");
+        await File.WriteAllTextAsync(other, $"START TIME: now\nLABEL: {first.Id} 00000000\n");
+        Assert.That(Archived, Does.Contain(first.FirstWalFile));
+
+        Assert.That((await backup.RunAsync(BackupKind.Physical))!.Passed);
+
+        var kept = await backup.GetManifestAsync((await backup.ListAsync()).Single().Id);
+        Assert.That(kept.Id, Is.Not.EqualTo(first.Id));
+        Assert.That(Archived, Does.Contain(first.FirstWalFile), "a backup of another store needs it");
+        File.Delete(other);
+        await backup.ApplyRetentionAsync();
+        Assert.That(Archived, Does.Not.Contain(first.FirstWalFile));
+        await ArchiveAsync();
+        Assert.That(Archived, Does.Contain(kept.FirstWalFile));
+        Assert.That((await backup.VerifyAsync(kept.Id)).Passed, "with the log that is left");
+    }
+
+    [TestCase("another target")]
+    [TestCase("before labels told the target")]
+    public async Task Two_targets_of_a_store_share_oneArchive_and_each_keeps_what_it_needs(string label)
+    {
+        var retention = new RetentionOptions { KeepAllFor = TimeSpan.Zero, KeepAtLeast = 1 };
+        var one = NewBackup(options => (options.WalArchive, options.Retention) = (Archive, retention));
+        var two = NewBackup(options => (options.WalArchive, options.Retention, options.Target) =
+            (Archive, retention, new DirectoryBackupTarget(Path.Combine(Root, "target two"))));
+        await ArchiveAsync();
+        foreach (var path in Directory.GetFiles(Archive, "*.backup"))
+            File.Delete(path);
+        var first = await one.TakeAsync(BackupKind.Physical);
+        await ArchiveAsync();
+        var labelFile = Path.Combine(Archive, Archived.Single(name => name.EndsWith(".backup", StringComparison.Ordinal)));
+        if (label != "another target")
+        {
+            await using var session = await BackupSession.TryOpenAsync(new ServerAddress(ConnectionString), Schema, CancellationToken.None);
+            await File.WriteAllTextAsync(labelFile, $"LABEL: {first.Id} {session!.Store}\n");
+        }
+
+        Assert.That((await two.RunAsync(BackupKind.Physical))!.Passed);
+
+        Assert.That(Archived, label == "another target" ? Does.Contain(first.FirstWalFile) : Does.Not.Contain(first.FirstWalFile));
+        if (label == "another target")
+            Assert.That((await one.VerifyAsync(first.Id)).Passed);
+    }
+
+    [Test]
+    public async Task AnArchiver_that_fails_is_an_alarm()
+    {
+        var backup = NewPhysical();
+        Assert.That((await backup.CheckArchivingAsync()).IsWorking);
+        try
+        {
+            await BackupServer.ExecuteAsync("ALTER SYSTEM SET archive_command = 'false'", ConnectionString);
+            await BackupServer.ExecuteAsync("SELECT pg_reload_conf(), pg_logical_emit_message(false, 'test', 'x'), pg_switch_wal()", ConnectionString);
+            WalArchivingReport? report = null;
+            await Eventually.TrueAsync(async () => !(report = await backup.CheckArchivingAsync()).IsWorking, "the archiver fails");
+            Assert.That(report!.Problems.Single(), Does.Match("^archiving [0-9A-F]{24} fails"));
+        }
+        finally
+        {
+            await BackupServer.ExecuteAsync("ALTER SYSTEM RESET archive_command", ConnectionString);
+            await BackupServer.ExecuteAsync("SELECT pg_reload_conf()", ConnectionString);
+            await Eventually.TrueAsync(async () => (await backup.CheckArchivingAsync()).IsWorking, "the archiver works again");
+        }
+    }
+
+    [Test]
+    public async Task A_server_that_does_notArchive_is_told_the_exact_configuration()
+    {
+        var store = new UnifiedMemoryOptions { ConnectionString = BackupServer.ConnectionString, SchemaPrefix = Prefix };
+        var options = NewOptions();
+        options.WalArchive = Archive;
+
+        var report = await StoreBackup.Create(store, options).CheckArchivingAsync();
+
+        Assert.That(report.Problems, Is.EqualTo(new[] { "archive_mode is off" }));
+        Assert.That(report.Configuration, Does.Contain("archive_mode = on").And.Contain($"archive_command = 'if test -f \"{Archive}/%f\""));
+    }
+
+    [Test]
+    public async Task TheArchive_command_never_overwrites()
+    {
+        var (source, archive) = (Path.Combine(Root, "segment"), Path.Combine(Root, "archive it's"));
+        Directory.CreateDirectory(archive);
+        await File.WriteAllTextAsync(source, "one");
+        var command = WalArchiving.ArchiveCommand(archive).Replace("%p", source, StringComparison.Ordinal).Replace("%f", "000000010000000000000001", StringComparison.Ordinal);
+
+        Assert.That(await ShellAsync(command), Is.Zero);
+        Assert.That(await ShellAsync(command), Is.Zero, "the same again is none");
+        await File.WriteAllTextAsync(source, "two");
+        Assert.That(await ShellAsync(command), Is.Not.Zero);
+        Assert.That(await File.ReadAllTextAsync(Path.Combine(archive, "000000010000000000000001")), Is.EqualTo("one"));
+        Assert.That(Directory.GetFiles(archive), Has.Length.EqualTo(1));
+    }
+
+    private static async Task<int> ShellAsync(string command)
+    {
+        using var process = Process.Start(new ProcessStartInfo("sh", ["-c", command]) { RedirectStandardError = true })!;
+        await process.WaitForExitAsync();
+        return process.ExitCode;
+    }
+}
