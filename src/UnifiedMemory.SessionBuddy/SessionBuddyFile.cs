@@ -1,6 +1,7 @@
 using DuckDB.NET.Data;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using UnifiedMemory.SessionBuddy.Exporting;
 using UnifiedMemory.SessionBuddy.Files;
 using UnifiedMemory.SessionBuddy.Importing;
 using UnifiedMemory.SessionBuddy.Monitoring;
@@ -57,7 +58,8 @@ public sealed class SessionBuddyFile(string path, ILoggerFactory? loggerFactory 
 
     /// <summary>
     /// Writes all patterns and dependencies of the store, and a group of projects for each namespace that has dependencies, into
-    /// the file's tables. Rows that are there are brought up to date; nothing is deleted.
+    /// the file's tables. Rows that came from here are brought up to date; a pattern that the file has from elsewhere stays as it
+    /// is there; nothing is deleted.
     /// </summary>
     /// <param name="store">Where from.</param>
     /// <param name="cancellationToken">Ends the export; then nothing is written.</param>
@@ -95,10 +97,12 @@ public sealed class SessionBuddyFile(string path, ILoggerFactory? loggerFactory 
         _ = ReflectionLayout.Of(DuckDbFile.TablesOf(connection), CollectionTag);
         using var transaction = connection.BeginTransaction();
         ProjectTables.Create(connection);
+        var foreign = new ForeignPatterns(connection, patterns);
         foreach (var pattern in patterns)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            ProjectTables.Write(connection, pattern);
+            if (!foreign.Include(pattern))
+                ProjectTables.Write(connection, pattern);
         }
 
         foreach (var dependency in dependencies)
@@ -121,7 +125,7 @@ public sealed class SessionBuddyFile(string path, ILoggerFactory? loggerFactory 
     /// <summary>A message of DuckDB may quote a value, so it is not repeated.</summary>
     private UnifiedMemoryException Failure(string operation, Exception cause) => cause switch
     {
-        FileUnavailableException => new UnifiedMemoryException(operation, cause.Message, isTransient: File.Exists(_path), cause),
+        FileUnavailableException { IsInUse: var isInUse } => new UnifiedMemoryException(operation, cause.Message, isTransient: isInUse, cause),
         UnknownLayoutException => new UnifiedMemoryException(operation, $"{_path}: {cause.Message}", isTransient: false, cause),
         _ => new UnifiedMemoryException(operation, $"DuckDB failed on {_path}: {((DuckDBException)cause).ErrorType} error.", isTransient: false),
     };

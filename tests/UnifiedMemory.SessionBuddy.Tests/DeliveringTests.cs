@@ -41,7 +41,7 @@ public sealed class DeliveringTests : SinkFixture
     [TestCase("💾 Reflection stored successfully!\n📝 Content: x\n🏷️  Tags: a")]
     [TestCase("✅ Reflection stored successfully with ID: 01J0000000000000000000000 (tags: a)")]
     [TestCase("REFLECTION STORED SUCCESSFULLY")]
-    [TestCase("Note:\nreflection Stored Successfully")]
+    [TestCase("\n  reflection Stored Successfully")]
     public async Task Every_text_of_success_is_one(string text)
     {
         Server.SuccessText = _ => text;
@@ -53,6 +53,7 @@ public sealed class DeliveringTests : SinkFixture
     [TestCase("❌ Store reflection failed: database is locked", false, InsightOutcome.Unavailable)]
     [TestCase("❌ Error storing reflection: 'it was stored successfully' is no JSON", false, InsightOutcome.Unavailable)]
     [TestCase("Error storing reflection: SECRET was stored successfully", false, InsightOutcome.Unavailable)]
+    [TestCase("Reflection was refused because of its content:\nSECRET was stored successfully", false, InsightOutcome.Unavailable)]
     [TestCase("❌ Store reflection not available. Install dependencies", false, InsightOutcome.Unavailable)]
     [TestCase("Reflection stored successfully", true, InsightOutcome.Unavailable)]
     [TestCase("", false, InsightOutcome.Unavailable)]
@@ -122,25 +123,6 @@ public sealed class DeliveringTests : SinkFixture
     }
 
     [Test]
-    public async Task Without_quick_search_a_further_try_is_sent()
-    {
-        await ReplaceAsync(tools: ["store_reflection"]);
-
-        Assert.That((await Sink.DeliverAsync(NewInsight() with { Attempt = 2 }, default)).Outcome, Is.EqualTo(InsightOutcome.Delivered));
-    }
-
-    [Test]
-    public async Task Another_server_at_the_address_gets_nothing()
-    {
-        await ReplaceAsync(tools: ["something_else"]);
-
-        var delivery = await Sink.DeliverAsync(NewInsight(), default);
-
-        Assert.That(delivery.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
-        Assert.That(delivery.Reason, Does.Contain("has no tool store_reflection"));
-    }
-
-    [Test]
     public async Task Deliveries_at_once_share_one_session()
     {
         var deliveries = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => Sink.DeliverAsync(NewInsight(), default)));
@@ -170,6 +152,39 @@ public sealed class DeliveringTests : SinkFixture
         await Eventually.TrueAsync(() => Server.Stored.Count == 1, "what hung is stored after all");
         Assert.That((await sink.DeliverAsync(insight with { Attempt = 2 }, default)).Outcome, Is.EqualTo(InsightOutcome.Delivered));
         Assert.That(Server.Stored, Has.Count.EqualTo(1));
+    }
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task What_was_not_answered_in_time_is_not_sent_again_while_the_server_may_still_be_at_work_on_it(bool isStored)
+    {
+        var time = new FakeTimeProvider();
+        await using var sink = NewSink(options => options.CallTimeout = TimeSpan.FromSeconds(20), time);
+        var insight = NewInsight();
+        Server.Hold("store_reflection");
+        var hanging = sink.DeliverAsync(insight, default);
+        await Server.ArrivedAsync();
+        time.Advance(TimeSpan.FromSeconds(21));
+        await hanging.WaitAsync(Patience);
+
+        var early = await sink.DeliverAsync(insight with { Attempt = 2 }, default).WaitAsync(Patience);
+        Assert.That(early.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+        Assert.That(early.Reason, Does.Contain("may still be at work"));
+
+        var ended = false;
+        if (!isStored)
+            Server.OnStore = _ => Volatile.Read(ref ended) ? null : Ended();
+        Server.Release();
+        await Eventually.TrueAsync(() => Volatile.Read(ref ended) || Server.Stored.Count == 1, "the server is done with the first try");
+        time.Advance(TimeSpan.FromSeconds(isStored ? 1 : 41));
+        Assert.That(await sink.DeliverAsync(insight with { Attempt = 3 }, default).WaitAsync(Patience), Is.EqualTo(InsightDelivery.Delivered));
+        Assert.That(Server.Stored, Has.Count.EqualTo(1));
+
+        ModelContextProtocol.Protocol.CallToolResult Ended()
+        {
+            Volatile.Write(ref ended, true);
+            return SessionBuddyStandIn.Text("Error storing reflection: disk full");
+        }
     }
 
     [Test]

@@ -79,6 +79,32 @@ public sealed class ExportTests : StoreFixture
 
         Assert.That(report.Tables.Single(table => table.Table == "intelligence_cross_project_patterns").AlreadyStored, Is.EqualTo(1));
         Assert.That(await ToListAsync(Store.ListPatternsAsync(new PatternFilter { Namespace = MemoryFilter.AllNamespaces })), Has.Count.EqualTo(1));
+        Assert.That(report.Tables.Single(table => table.Table == "project_groups").AlreadyStored, Is.EqualTo(2));
+        Assert.That(await Store.CountAsync(new MemoryFilter()), Is.Zero, "groups that were exported are no memories");
+    }
+
+    [Test]
+    public async Task What_is_imported_and_exported_again_is_in_the_file_once_and_as_it_was()
+    {
+        using var file = new ReflectionDatabase(
+            FileLayouts.Current,
+            FileLayouts.Projects,
+            """
+            INSERT INTO intelligence_cross_project_patterns
+            VALUES ('p1', 'migration', 'shop', '{ "to": [1.50, "x"],  "from": 1e1 }', '["dump", "restore"]', 0.8, '2026-01-01', NULL, 3, '["postgres"]'),
+                   ('p2', 'twice', NULL, '{"a": 1, "a": 2}', '{}', 0.5, '2026-01-01', NULL, 0, '[]');
+            """);
+        var sessionBuddy = new SessionBuddyFile(file.Path);
+        await sessionBuddy.ImportAsync(Store);
+
+        for (var i = 0; i < 2; i++)
+            await sessionBuddy.ExportProjectsAsync(Store);
+
+        Assert.That(
+            file.Query("SELECT id, application_count FROM intelligence_cross_project_patterns WHERE pattern_type = 'migration' AND (context_snapshot->>'$.to') IS NOT NULL").Single(),
+            Is.EqualTo(new object[] { "p1", 3 }));
+        Assert.That(
+            file.Single<long>("SELECT count(*) FROM intelligence_cross_project_patterns WHERE (solution_snapshot->>'$.step') = 'dump'"), Is.EqualTo(1), "the store's own is there");
     }
 
     [Test]
@@ -121,6 +147,17 @@ public sealed class ExportTests : StoreFixture
         Assert.That(
             file.Query("SELECT table_name FROM duckdb_tables() ORDER BY ALL").Select(row => row.Single()), Is.EqualTo(new[] { "project_dependencies", "reflections_v2" }));
         await Task.CompletedTask;
+    }
+
+    [Test]
+    public void A_file_that_is_damaged_is_not_waited_for()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        file.Damage();
+
+        Assert.That(
+            async () => await new SessionBuddyFile(file.Path).ExportProjectsAsync(Store),
+            Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("cannot be opened").And.Property(nameof(UnifiedMemoryException.IsTransient)).False);
     }
 
     [Test]

@@ -94,6 +94,38 @@ public sealed class FileTests
     }
 
     [Test]
+    public async Task What_came_through_the_server_is_found_in_any_of_the_tables()
+    {
+        using var file = new ReflectionDatabase(
+            FileLayouts.Former(), FileLayouts.Former("mahavishnu_insights"), FileLayouts.EarlyCurrent);
+        await using var sink = NewSink(file);
+        var (early, former) = (NewInsight(), NewInsight());
+        file.Execute(
+            $"""
+            INSERT INTO reflections_v2 (id, content, category, tags) VALUES ('01J', 'x', 'context', ['memory_id:{early.Id}']);
+            INSERT INTO default_reflections (id, content, tags, created_at, updated_at) VALUES ('01K', 'x', ['memory_id:{former.Id}'], '2026-01-01', '2026-01-01');
+            """);
+
+        foreach (var insight in new[] { early, former })
+            Assert.That(await sink.DeliverAsync(insight with { Attempt = 2 }, default), Is.EqualTo(InsightDelivery.Delivered));
+
+        Assert.That(file.Single<long>("SELECT count(*) FROM mahavishnu_insights_reflections"), Is.Zero);
+    }
+
+    [Test]
+    public async Task A_try_that_is_ended_before_it_is_committed_writes_nothing()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        using var ended = new CancellationTokenSource();
+        await using var sink = NewSink(file, time: new EndingTime(ended));
+
+        Assert.That(async () => await sink.DeliverAsync(NewInsight(), ended.Token), Throws.InstanceOf<OperationCanceledException>());
+
+        Assert.That(ended.IsCancellationRequested, Is.True);
+        Assert.That(file.Single<long>("SELECT count(*) FROM reflections_v2"), Is.Zero);
+    }
+
+    [Test]
     public async Task Deliveries_at_once_are_all_written()
     {
         using var file = new ReflectionDatabase(FileLayouts.Current);
@@ -160,6 +192,19 @@ public sealed class FileTests
     }
 
     [Test]
+    public async Task A_block_that_is_damaged_is_not_said_to_be_in_use()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        file.Damage();
+        await using var sink = NewSink(file);
+
+        var delivery = await sink.DeliverAsync(NewInsight(), default);
+
+        Assert.That(delivery.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+        Assert.That(delivery.Reason, Does.Contain("cannot be opened"));
+    }
+
+    [Test]
     public async Task A_file_that_another_process_holds_is_written_when_it_is_free()
     {
         using var file = new ReflectionDatabase(FileLayouts.Current);
@@ -185,5 +230,15 @@ public sealed class FileTests
 
         Assert.That(ids.Select(Ulid.From), Is.Ordered.Using((IComparer<string>)StringComparer.Ordinal).And.Unique.And.All.Match("^[0-7][0-9A-HJKMNP-TV-Z]{25}$"));
         Assert.That(Ulid.From(Guid.Parse("01563e3a-b5d3-d676-4c61-efb99302bd5b")), Is.EqualTo("01ARZ3NDEKTSV4RRFFQ69G5FAV"), "the example of the specification");
+    }
+
+    /// <summary>Ends the try when it is asked for the time, which it is for the row.</summary>
+    private sealed class EndingTime(CancellationTokenSource source) : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow()
+        {
+            source.Cancel();
+            return base.GetUtcNow();
+        }
     }
 }

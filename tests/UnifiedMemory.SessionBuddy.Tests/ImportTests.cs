@@ -126,6 +126,18 @@ public sealed class ImportTests : StoreFixture
     }
 
     [Test]
+    public async Task Word_joiners_in_what_others_wrote_stay()
+    {
+        const string text = "A\u2060B and C\u2060\u2060D";
+        using var file = new ReflectionDatabase(
+            FileLayouts.Current, $"INSERT INTO reflections_v2 (id, content, category, tags) VALUES ('r', '{text}', 'context', ['x'])");
+
+        await new SessionBuddyFile(file.Path).ImportAsync(Store);
+
+        Assert.That((await ToListAsync(Store.ListAsync(new MemoryFilter()))).Single().Content, Is.EqualTo(text));
+    }
+
+    [Test]
     public async Task Many_rows_are_streamed_with_progress()
     {
         using var file = new ReflectionDatabase(

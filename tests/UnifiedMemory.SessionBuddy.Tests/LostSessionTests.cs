@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Time.Testing;
+using ModelContextProtocol;
 
 namespace UnifiedMemory.Tests.SessionBuddy;
 
@@ -41,6 +42,44 @@ public sealed class LostSessionTests : SinkFixture
 
         Assert.That(await Sink.DeliverAsync(NewInsight(), default), Is.EqualTo(InsightDelivery.Delivered));
         Assert.That((Server.Stored.Count, Server.Searches), Is.EqualTo((2, 2)));
+    }
+
+    [TestCase(McpErrorCode.InternalError)]
+    [TestCase(McpErrorCode.InvalidParams)]
+    public async Task An_error_of_the_protocol_is_an_answer_and_the_session_goes_on(McpErrorCode code)
+    {
+        Server.OnStore = _ => throw new McpProtocolException("SECRET", code);
+
+        var delivery = await Sink.DeliverAsync(NewInsight(), default);
+
+        Assert.That(delivery.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+        Assert.That(delivery.Reason, Does.Contain($"MCP error {(int)code}").And.Not.Contain("SECRET"));
+        Server.OnStore = _ => null;
+        Assert.That(await Sink.DeliverAsync(NewInsight(), default), Is.EqualTo(InsightDelivery.Delivered));
+        Assert.That((Server.Sessions, Server.Searches), Is.EqualTo((1, 0)));
+    }
+
+    [Test]
+    public async Task A_call_that_fails_does_not_cut_off_the_others_of_its_session()
+    {
+        var time = new FakeTimeProvider();
+        await using var sink = NewSink(options => options.CallTimeout = TimeSpan.FromSeconds(20), time);
+        Server.Hold();
+        var first = sink.DeliverAsync(NewInsight(), default);
+        await Server.ArrivedAsync();
+        time.Advance(TimeSpan.FromSeconds(15));
+        var second = sink.DeliverAsync(NewInsight(), default);
+        await Server.ArrivedAsync();
+        time.Advance(TimeSpan.FromSeconds(6));
+        Assert.That((await first.WaitAsync(TimeSpan.FromSeconds(30))).Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+
+        Server.Release();
+
+        Assert.That(await second.WaitAsync(TimeSpan.FromSeconds(30)), Is.EqualTo(InsightDelivery.Delivered));
+        Assert.That((Server.Sessions, Server.Searches), Is.EqualTo((1, 0)), "it was answered in the session that was dropped");
+        Assert.That(await sink.DeliverAsync(NewInsight(), default), Is.EqualTo(InsightDelivery.Delivered));
+        Assert.That(Server.Sessions, Is.EqualTo(2), "a later one is sent in another");
+        await Eventually.TrueAsync(() => Server.Ended == 1, "the session that was dropped ends when its calls are done");
     }
 
     [Test]

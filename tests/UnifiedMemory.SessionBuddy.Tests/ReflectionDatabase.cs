@@ -38,6 +38,14 @@ internal sealed class ReflectionDatabase : IDisposable
 
     public T Single<T>(string sql) => (T)Query(sql).Single().Single()!;
 
+    /// <summary>Breaks the checksum of the first block.</summary>
+    public void Damage()
+    {
+        using var file = File.OpenWrite(Path);
+        file.Position = 2_000;
+        file.WriteByte(0xFF);
+    }
+
     public void Dispose() => _folder.Delete(recursive: true);
 
     private DuckDBConnection Open(string settings)

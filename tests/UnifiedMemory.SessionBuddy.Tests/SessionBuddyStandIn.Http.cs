@@ -9,9 +9,13 @@ public sealed partial class SessionBuddyStandIn
 {
     private readonly ConcurrentDictionary<string, bool> _sessions = new();
     private int _started;
+    private int _ended;
 
     /// <summary>Sessions that were started, over all restarts.</summary>
     public int Sessions => Volatile.Read(ref _started);
+
+    /// <summary>Sessions that the other side ended.</summary>
+    public int Ended => Volatile.Read(ref _ended);
 
     /// <summary>Answers this status to every request; 0 for none.</summary>
     public int HttpStatus { get; set; }
@@ -24,6 +28,8 @@ public sealed partial class SessionBuddyStandIn
 
     private async Task BeforeAsync(HttpContext context, RequestDelegate next)
     {
+        if (HttpMethods.IsDelete(context.Request.Method))
+            Interlocked.Increment(ref _ended);
         if (HttpStatus != 0)
         {
             context.Response.StatusCode = HttpStatus;

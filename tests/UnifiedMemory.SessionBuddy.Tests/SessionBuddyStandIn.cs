@@ -17,7 +17,7 @@ namespace UnifiedMemory.Tests.SessionBuddy;
 
 /// <summary>
 /// A STAND-IN for a Session-Buddy server, for tests: the official MCP server over streamable HTTP with sessions, and the tools
-/// <c>store_reflection</c> and <c>quick_search</c> as the contract describes them. Nobody has compared it with a running
+/// <c>store_reflection</c>, <c>quick_search</c> and <c>search_summary</c> as the contract and the source describe them. Nobody has compared it with a running
 /// Session-Buddy. What it has stored outlives a restart, its sessions do not.
 /// </summary>
 public sealed partial class SessionBuddyStandIn : IAsyncDisposable
@@ -27,6 +27,7 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
     private readonly HttpContextAccessor _http = new();
     private WebApplication? _app;
     private TaskCompletionSource? _hold;
+    private string? _heldTool;
     private int _port;
     private int _searches;
 
@@ -36,7 +37,7 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
     /// <summary>Everything that was stored, in order.</summary>
     public IReadOnlyCollection<StoredReflection> Stored => _stored;
 
-    /// <summary>Calls of <c>quick_search</c>.</summary>
+    /// <summary>Calls of <c>quick_search</c> and <c>search_summary</c>.</summary>
     public int Searches => Volatile.Read(ref _searches);
 
     /// <summary>Whether <c>store_reflection</c> has the argument <c>project</c>. Read when it starts.</summary>
@@ -99,8 +100,12 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
         await app.DisposeAsync();
     }
 
-    /// <summary>Makes tools hang until <see cref="Release"/>.</summary>
-    public void Hold() => Volatile.Write(ref _hold, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+    /// <summary>Makes this tool or all of them hang until <see cref="Release"/>.</summary>
+    public void Hold(string? tool = null)
+    {
+        _heldTool = tool;
+        Volatile.Write(ref _hold, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
+    }
 
     public void Release() => Interlocked.Exchange(ref _hold, null)?.TrySetResult();
 
@@ -118,6 +123,7 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
             : McpServerTool.Create(
                 (RequestContext<CallToolRequestParams> request, string content, string[]? tags = null) => StoreAsync(request, content, tags ?? [], null), Named("store_reflection"));
         yield return McpServerTool.Create((string query) => SearchAsync(query), Named("quick_search"));
+        yield return McpServerTool.Create((string query) => SummarizeAsync(query), Named("search_summary"));
         yield return McpServerTool.Create((string query) => query, Named("something_else"));
 
         static McpServerToolCreateOptions Named(string name) => new() { Name = name };
@@ -156,9 +162,19 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
             : $"📊 Found results (showing top 1)\n📝 {found.Content[..Math.Min(150, found.Content.Length)]}"));
     }
 
+    private async Task<CallToolResult> SummarizeAsync(string query)
+    {
+        Interlocked.Increment(ref _searches);
+        await ArriveAsync("search_summary");
+        var found = _stored.Count(reflection => reflection.Tags.Contains(query));
+        return Text($"📊 Search Summary for: '{query}'\n{new string('=', 50)}\n" + (found == 0
+            ? "🔍 No results found\n💡 Try different search terms or lower the min_score threshold"
+            : $"📈 Total results: {found}\n🔤 Common themes:\n   • results: 3 mentions"));
+    }
+
     private async Task ArriveAsync(string tool)
     {
-        var hold = Volatile.Read(ref _hold);
+        var hold = _heldTool is null || _heldTool == tool ? Volatile.Read(ref _hold) : null;
         _arrivals.Writer.TryWrite(tool);
         if (hold is not null)
             await hold.Task;

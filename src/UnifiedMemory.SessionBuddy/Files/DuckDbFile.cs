@@ -9,6 +9,13 @@ namespace UnifiedMemory.SessionBuddy.Files;
 /// </summary>
 internal static class DuckDbFile
 {
+    // By operating system and version, and the last two for this process itself.
+    private static readonly string[] MessagesOfLocks =
+    [
+        "Could not set lock on file", "used by another process", "File is already open in", "Unique file handle conflict",
+        "different configuration than existing connections",
+    ];
+
     public static string Resolve(string path) => Path.GetFullPath(path.StartsWith("~/", StringComparison.Ordinal)
         ? Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), path[2..])
         : path);
@@ -46,12 +53,9 @@ internal static class DuckDbFile
         catch (DuckDBException exception)
         {
             connection.Dispose();
-            var why = exception.Message.Contains("lock", StringComparison.OrdinalIgnoreCase)
-                || exception.Message.Contains("used by another process", StringComparison.OrdinalIgnoreCase)
-                || exception.Message.Contains("different configuration", StringComparison.OrdinalIgnoreCase)
-                ? "is in use; a running Session-Buddy holds it"
-                : "cannot be opened by this DuckDB";
-            throw new FileUnavailableException($"The file {path} {why}.", exception);
+            var isInUse = MessagesOfLocks.Any(message => exception.Message.Contains(message, StringComparison.OrdinalIgnoreCase));
+            var why = isInUse ? "is in use; a running Session-Buddy holds it" : "cannot be opened by this DuckDB";
+            throw new FileUnavailableException($"The file {path} {why}.", exception) { IsInUse = isInUse };
         }
     }
 

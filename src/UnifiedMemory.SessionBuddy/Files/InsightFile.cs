@@ -13,7 +13,7 @@ internal sealed class InsightFile(SessionBuddyOptions options, TimeProvider time
     {
         try
         {
-            return await DuckDbFile.RunAsync(Path, readOnly: false, (connection, _) => Write(connection, insight), cancellationToken).ConfigureAwait(false);
+            return await DuckDbFile.RunAsync(Path, readOnly: false, (connection, token) => Write(connection, insight, token), cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is FileUnavailableException or UnknownLayoutException)
         {
@@ -27,8 +27,12 @@ internal sealed class InsightFile(SessionBuddyOptions options, TimeProvider time
         }
     }
 
-    /// <summary>Looks before it inserts, in one transaction: an earlier try may have been committed, here or through the server.</summary>
-    private InsightDelivery Write(DuckDBConnection connection, Insight insight)
+    /// <summary>
+    /// Looks before it inserts, in one transaction: an earlier try may have been committed, here or through the server. A try that was
+    /// ended writes nothing, since the next one may go through the server. One window stays: the host is killed between this
+    /// commit and the store's record of it.
+    /// </summary>
+    private InsightDelivery Write(DuckDBConnection connection, Insight insight, CancellationToken cancellationToken)
     {
         var layout = ReflectionLayout.Of(DuckDbFile.TablesOf(connection), options.CollectionTag);
         var id = Ulid.From(insight.Id);
@@ -39,6 +43,7 @@ internal sealed class InsightFile(SessionBuddyOptions options, TimeProvider time
                 return InsightDelivery.Delivered;
         }
 
+        cancellationToken.ThrowIfCancellationRequested();
         using (var insert = DuckDbFile.CommandOf(
             connection,
             layout.InsertSql,
@@ -56,6 +61,7 @@ internal sealed class InsightFile(SessionBuddyOptions options, TimeProvider time
             insert.ExecuteNonQuery();
         }
 
+        cancellationToken.ThrowIfCancellationRequested();
         transaction.Commit();
         return InsightDelivery.Delivered;
     }

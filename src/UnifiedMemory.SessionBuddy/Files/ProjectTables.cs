@@ -10,6 +10,11 @@ namespace UnifiedMemory.SessionBuddy.Files;
 /// </summary>
 internal static class ProjectTables
 {
+    public const string Patterns = "intelligence_cross_project_patterns";
+
+    /// <summary>What the id of a group begins with that was written here.</summary>
+    public const string GroupIdPrefix = "unifiedmemory:";
+
     private const string CreateSql =
         """
         CREATE TABLE IF NOT EXISTS intelligence_cross_project_patterns (
@@ -83,7 +88,7 @@ internal static class ProjectTables
     public static void WriteGroup(DuckDBConnection connection, string @namespace, IEnumerable<string> projects, DateTimeOffset now) => Execute(
         connection,
         GroupSql,
-        ("id", "unifiedmemory:" + @namespace),
+        ("id", GroupIdPrefix + @namespace),
         ("name", @namespace),
         ("projects", projects.Order(StringComparer.Ordinal).ToList()),
         ("now", now.UtcDateTime));

@@ -2,7 +2,7 @@ using UnifiedMemory.SessionBuddy.Text;
 
 namespace UnifiedMemory.SessionBuddy.Files;
 
-/// <summary>How a file keeps reflections and insights: the table, and the statement that adds an insight.</summary>
+/// <summary>How a file keeps reflections and insights: the table that takes an insight, the statement that adds it, and where else it may be.</summary>
 internal sealed record ReflectionLayout(string Table, string InsertSql)
 {
     private const string CurrentTable = "reflections_v2";
@@ -37,10 +37,13 @@ internal sealed record ReflectionLayout(string Table, string InsertSql)
 
     public bool HasProject => Table == CurrentTable;
 
+    /// <summary>The tables that may hold what came before: each of Session-Buddy's versions writes into one of them.</summary>
+    private IReadOnlyList<string> LookedInto { get; init; } = [Table];
+
     /// <summary>One part among several that came through the server is not the insight.</summary>
     public string FindSql =>
         $"""
-        SELECT count(*) FROM {DuckDbFile.Quote(Table)}
+        SELECT count(*) FROM ({string.Join(" UNION ALL ", LookedInto.Select(table => $"SELECT id, tags FROM {DuckDbFile.Quote(table)}"))})
         WHERE id = $id OR (list_contains(tags, $memory_id) AND len([tag FOR tag IN tags IF starts_with(tag, '{InsightTags.PartPrefix}')]) = 0)
         """;
 
@@ -51,11 +54,12 @@ internal sealed record ReflectionLayout(string Table, string InsertSql)
     /// <exception cref="UnknownLayoutException">None is known.</exception>
     public static ReflectionLayout Of(IReadOnlyDictionary<string, IReadOnlySet<string>> tables, string collection)
     {
+        string[] formerTables = [$"{collection}_reflections", "default_reflections"];
+        IReadOnlyList<string> lookedInto = [.. formerTables.Prepend(CurrentTable).Distinct(StringComparer.Ordinal).Where(table => Has(table, ["id", "tags"]))];
         if (Has(CurrentTable, CurrentColumns))
-            return Current;
-        var former = new[] { $"{collection}_reflections", "default_reflections" }.FirstOrDefault(table => Has(table, FormerColumns));
-        if (former is not null)
-            return Former(former);
+            return Current with { LookedInto = lookedInto };
+        if (formerTables.FirstOrDefault(table => Has(table, FormerColumns)) is { } former)
+            return Former(former) with { LookedInto = lookedInto };
         throw new UnknownLayoutException(
             $"The file has neither {CurrentTable} nor {collection}_reflections nor default_reflections with the columns of an insight; nothing is written.");
 

@@ -9,7 +9,6 @@ namespace UnifiedMemory.SessionBuddy.Importing;
 internal sealed class FileImport(
     DuckDBConnection connection, UnifiedMemoryStore store, string @namespace, IProgress<SessionBuddyImportTable>? progress)
 {
-    private const string Patterns = "intelligence_cross_project_patterns";
     private const string Groups = "project_groups";
     private const string Dependencies = "project_dependencies";
 
@@ -23,8 +22,8 @@ internal sealed class FileImport(
             await ImportMemoriesAsync(table, row => ImportedMemory.From(row, table, @namespace, isConversation: false), cancellationToken).ConfigureAwait(false);
         foreach (var table in Find("conversations", "conversations_v2"))
             await ImportMemoriesAsync(table, row => ImportedMemory.From(row, table, @namespace, isConversation: true), cancellationToken).ConfigureAwait(false);
-        if (Has(Patterns, "pattern_type", "context_snapshot", "solution_snapshot", "outcome_score"))
-            await ImportEachAsync(Patterns, StorePatternAsync, cancellationToken).ConfigureAwait(false);
+        if (Has(ProjectTables.Patterns, "pattern_type", "context_snapshot", "solution_snapshot", "outcome_score"))
+            await ImportEachAsync(ProjectTables.Patterns, StorePatternAsync, cancellationToken).ConfigureAwait(false);
         if (Has(Groups, "name", "projects"))
             await ImportMemoriesAsync(Groups, row => ImportedMemory.FromGroup(row, Groups, @namespace), cancellationToken).ConfigureAwait(false);
         if (Has(Dependencies, "source_project", "target_project", "dependency_type"))
@@ -73,7 +72,7 @@ internal sealed class FileImport(
         {
             cancellationToken.ThrowIfCancellationRequested();
             tally.Read();
-            if (await CameFromHereAsync(row, cancellationToken).ConfigureAwait(false))
+            if (await CameFromHereAsync(table, row, cancellationToken).ConfigureAwait(false))
             {
                 tally.Count(StoreOutcome.AlreadyStored);
                 continue;
@@ -95,9 +94,11 @@ internal sealed class FileImport(
         }
     }
 
-    /// <summary>What the sink delivered has the id of its memory as a tag.</summary>
-    private async Task<bool> CameFromHereAsync(FileRow row, CancellationToken cancellationToken)
+    /// <summary>What the sink delivered has the id of its memory as a tag. A group that was exported says again what dependencies say.</summary>
+    private async Task<bool> CameFromHereAsync(string table, FileRow row, CancellationToken cancellationToken)
     {
+        if (table == Groups && row.Id.StartsWith(ProjectTables.GroupIdPrefix, StringComparison.Ordinal))
+            return true;
         var tag = row.List("tags").Find(tag => tag.StartsWith(InsightTags.MemoryIdPrefix, StringComparison.Ordinal));
         return Guid.TryParse(tag?[InsightTags.MemoryIdPrefix.Length..], out var id)
             && await store.GetAsync(id, cancellationToken).ConfigureAwait(false) is not null;

@@ -22,12 +22,13 @@ internal static class ImportedMemory
     {
         var insightType = isConversation ? null : row.Text("insight_type");
         var tags = TagsOf(row, out var allFit);
+        var text = row.Text("content") ?? throw new ArgumentException("The row has no content.");
         var details = row.Rest(OwnPlace);
         details["table"] = table;
         if (!allFit)
             details["tags"] = new JsonArray([.. row.List("tags").Select(tag => (JsonNode)tag)]);
         return new NewMemory(
-            InjectionPhrases.Restore(row.Text("content") ?? throw new ArgumentException("The row has no content.")),
+            IsOfAStore(row) ? InjectionPhrases.Restore(text) : text,
             insightType is null ? MemoryType.Agent : MemoryType.Insight)
         {
             Namespace = @namespace,
@@ -61,6 +62,9 @@ internal static class ImportedMemory
             Metadata = new JsonObject { ["session_buddy"] = With(row.Rest(new HashSet<string>()), table) },
         };
     }
+
+    /// <summary>Whether a store's sink delivered it. In what others wrote, word joiners are their own.</summary>
+    private static bool IsOfAStore(FileRow row) => row.List("tags").Exists(tag => tag.StartsWith(InsightTags.MemoryIdPrefix, StringComparison.Ordinal));
 
     private static JsonObject With(JsonObject details, string table)
     {

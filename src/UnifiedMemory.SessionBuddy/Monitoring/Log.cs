@@ -20,6 +20,9 @@ internal static partial class Log
     [LoggerMessage(305, LogLevel.Information, "Insight {Id} is too long for one reflection and goes in {Parts} parts")]
     public static partial void Split(ILogger logger, Guid id, int parts);
 
+    [LoggerMessage(306, LogLevel.Warning, "Session-Buddy at {Endpoint} has no tool that finds a tag: an insight that may have arrived is sent again and may be there twice")]
+    public static partial void CannotLook(ILogger logger, string endpoint);
+
     [LoggerMessage(310, LogLevel.Information, "Exported {Patterns} patterns, {Dependencies} dependencies and {Groups} groups of projects to {Path}")]
     public static partial void Exported(ILogger logger, int patterns, int dependencies, int groups, string path);
 

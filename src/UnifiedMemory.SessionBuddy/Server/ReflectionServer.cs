@@ -11,7 +11,12 @@ namespace UnifiedMemory.SessionBuddy.Server;
 /// </summary>
 internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILogger logger, TimeProvider time) : IAsyncDisposable
 {
+    /// <summary>How long the server may be at work on a call after its time-out, in such time-outs.</summary>
+    private const int CallTimeoutsOfWork = 2;
+
     private readonly ServerConnection _connection = new(options, logger, time);
+    private readonly UnansweredCalls _unanswered = new(CallTimeoutsOfWork * options.CallTimeout, time);
+    private int _saidThatItCannotLook;
 
     public async Task<ServerDelivery> DeliverAsync(Insight insight, CancellationToken cancellationToken)
     {
@@ -25,7 +30,12 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
             try
             {
                 session = await WithTimeoutAsync(options.ConnectTimeout, _connection.GetAsync, cancellationToken).ConfigureAwait(false);
-                return new ServerDelivery(await SendAsync(session, delivery, cancellationToken).ConfigureAwait(false));
+                var sent = await SendAsync(session, delivery, cancellationToken).ConfigureAwait(false);
+
+                // Its tools are those of its start: the next try is to read them again.
+                if (!session.CanStore || (delivery.Look && session.SearchTool is null))
+                    _connection.Drop(session);
+                return new ServerDelivery(sent);
             }
             catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
             {
@@ -38,12 +48,19 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
                     };
                 }
 
-                _connection.Drop(session, reason);
+                if (ServerFailure.IsAnswer(exception))
+                    return new ServerDelivery(InsightDelivery.Unavailable($"Session-Buddy at {options.Address} answered with {reason}."));
+                if (_connection.Drop(session))
+                    Log.SessionLost(logger, options.Address, reason);
                 if (renewed || exception is TimeoutException)
                     return new ServerDelivery(InsightDelivery.Unavailable($"Session-Buddy at {options.Address} did not answer: {reason}."));
 
                 // A server that was started again does not know the session. What was sent may have arrived nevertheless.
                 delivery.Look = true;
+            }
+            finally
+            {
+                session?.Leave();
             }
         }
     }
@@ -54,22 +71,41 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
     {
         if (!session.CanStore)
             return InsightDelivery.Unavailable($"The server at {options.Address} has no tool {ServerSession.StoreTool}.");
-        if (delivery.Look && session.CanSearch)
+        if (delivery.Look && session.SearchTool is null)
+        {
+            if (Interlocked.Exchange(ref _saidThatItCannotLook, 1) == 0)
+                Log.CannotLook(logger, options.Address);
+        }
+        else if (delivery.Look)
         {
             if (await FindMissingAsync(session, delivery, cancellationToken).ConfigureAwait(false) is not { } missing)
-                return InsightDelivery.Unavailable($"{ServerSession.SearchTool} did not say whether the insight is there.");
+                return InsightDelivery.Unavailable($"{session.SearchTool} did not say whether the insight is there.");
+            if (missing < delivery.Parts.Count && _unanswered.MayStillArrive(delivery.Insight.Id))
+                return InsightDelivery.Unavailable("The insight is not there, but an earlier try may still be at work.");
             delivery.Next = missing;
         }
 
         for (; delivery.Next < delivery.Parts.Count; delivery.Next++)
         {
-            var stored = (await CallAsync(session, ServerSession.StoreTool, ArgumentsOf(session, delivery), cancellationToken).ConfigureAwait(false))
-                .ToDelivery();
-            if (stored.Outcome != InsightOutcome.Delivered)
-                return stored;
+            if (await StoreAsync(session, delivery, cancellationToken).ConfigureAwait(false) is { Outcome: not InsightOutcome.Delivered } failed)
+                return failed;
         }
 
         return InsightDelivery.Delivered;
+    }
+
+    private async Task<InsightDelivery> StoreAsync(ServerSession session, PartialDelivery delivery, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await CallAsync(session, ServerSession.StoreTool, ArgumentsOf(session, delivery), cancellationToken).ConfigureAwait(false)).ToDelivery();
+        }
+        catch (Exception exception) when (exception is TimeoutException || cancellationToken.IsCancellationRequested)
+        {
+            // Other exceptions say that the connection or the session is over, as they do at each restart.
+            _unanswered.Add(delivery.Insight.Id);
+            throw;
+        }
     }
 
     /// <summary>The first part that is not there: they are sent in order, so all behind it are missing too. <c>null</c> when it is not said.</summary>
@@ -101,7 +137,7 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
     private async Task<bool?> FindAsync(ServerSession session, string tag, CancellationToken cancellationToken)
     {
         var arguments = new Dictionary<string, object?> { ["query"] = tag };
-        return (await CallAsync(session, ServerSession.SearchTool, arguments, cancellationToken).ConfigureAwait(false)).ToFound();
+        return (await CallAsync(session, session.SearchTool!, arguments, cancellationToken).ConfigureAwait(false)).ToFound();
     }
 
     private static Dictionary<string, object?> ArgumentsOf(ServerSession session, PartialDelivery delivery)

@@ -12,6 +12,7 @@ internal sealed class ServerConnection : IAsyncDisposable
     private readonly HttpClient _http;
     private readonly SemaphoreSlim _starting = new(1);
     private ServerSession? _session;
+    private volatile bool _isDisposed;
 
     public ServerConnection(SessionBuddyOptions options, ILogger logger, TimeProvider time)
     {
@@ -30,18 +31,29 @@ internal sealed class ServerConnection : IAsyncDisposable
         };
     }
 
+    /// <summary>The session, entered: whoever gets it leaves it.</summary>
     public async Task<ServerSession> GetAsync(CancellationToken cancellationToken)
     {
-        if (Volatile.Read(ref _session) is { } current)
+        if (Volatile.Read(ref _session) is { } current && current.TryEnter())
             return current;
         await _starting.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (_session is { } started)
+            if (Volatile.Read(ref _session) is { } started && started.TryEnter())
                 return started;
+            ObjectDisposedException.ThrowIf(_isDisposed, this);
             var session = await ServerSession.StartAsync(_http, _options, _time, cancellationToken).ConfigureAwait(false);
             Log.SessionStarted(_logger, _options.Address, session.Version, session.TakesProject);
-            Volatile.Write(ref _session, session);
+            session.TryEnter();
+            Interlocked.Exchange(ref _session, session);
+
+            // Whoever disposed it meanwhile may have seen no session.
+            if (_isDisposed)
+            {
+                await DisposeAsync().ConfigureAwait(false);
+                throw new ObjectDisposedException(nameof(ServerConnection));
+            }
+
             return session;
         }
         finally
@@ -51,19 +63,21 @@ internal sealed class ServerConnection : IAsyncDisposable
     }
 
     /// <summary>
-    /// Whoever sees a session fail drops it; those who see it later do not drop the one that has followed. Nobody waits for the
-    /// goodbye: the server may be the one that hangs.
+    /// Whoever sees a session fail drops it; those who see it later do not drop the one that has followed. Nobody waits for its
+    /// end: the server may be the one that hangs. The calls of others under way have as long as a call may take.
     /// </summary>
-    public void Drop(ServerSession session, string reason)
+    /// <returns>Whether it was the one in use.</returns>
+    public bool Drop(ServerSession session)
     {
         if (Interlocked.CompareExchange(ref _session, null, session) != session)
-            return;
-        Log.SessionLost(_logger, _options.Address, reason);
-        _ = session.DisposeAsync().AsTask();
+            return false;
+        _ = session.RetireAsync(_options.CallTimeout);
+        return true;
     }
 
     public async ValueTask DisposeAsync()
     {
+        _isDisposed = true;
         if (Interlocked.Exchange(ref _session, null) is { } session)
             await session.DisposeAsync().ConfigureAwait(false);
         _http.Dispose();

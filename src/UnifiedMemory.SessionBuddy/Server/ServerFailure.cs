@@ -10,6 +10,13 @@ internal static class ServerFailure
     public static bool IsDown(Exception exception) => Chain(exception).OfType<HttpRequestException>().Any(
         failure => failure.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError);
 
+    /// <summary>
+    /// Whether the server took the call and answered with an error: the session is alive. Session-Buddy answers for a session
+    /// that it does not know with the status 404, or with 400 and the code -32600.
+    /// </summary>
+    public static bool IsAnswer(Exception exception) => Chain(exception).OfType<McpProtocolException>().Any(
+        failure => failure.ErrorCode is McpErrorCode.MethodNotFound or McpErrorCode.InvalidParams or McpErrorCode.InternalError);
+
     /// <summary>Types and numbers only: a message may quote an answer, and an answer what was sent.</summary>
     public static string Describe(Exception exception)
     {

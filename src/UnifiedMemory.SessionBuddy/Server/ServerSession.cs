@@ -8,30 +8,35 @@ namespace UnifiedMemory.SessionBuddy.Server;
 internal sealed class ServerSession : IAsyncDisposable
 {
     public const string StoreTool = "store_reflection";
-    public const string SearchTool = "quick_search";
+
+    // By which it can be looked for a tag, the quicker one first.
+    private static readonly string[] SearchTools = ["quick_search", "search_summary"];
 
     private static readonly TimeSpan GoodbyeTimeout = TimeSpan.FromSeconds(2);
 
     private readonly McpClient _client;
     private readonly TimeProvider _time;
+    private readonly Lock _lock = new();
+    private readonly TaskCompletionSource _unused = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _users;
+    private bool _isRetired;
 
     private ServerSession(McpClient client, IEnumerable<McpClientTool> tools, TimeProvider time)
     {
         _client = client;
         _time = time;
-        foreach (var tool in tools)
-        {
-            CanStore |= tool.Name == StoreTool;
-            CanSearch |= tool.Name == SearchTool;
-            TakesProject |= tool.Name == StoreTool && HasProperty(tool.JsonSchema, "project");
-        }
+        var known = tools.DistinctBy(tool => tool.Name).ToDictionary(tool => tool.Name, StringComparer.Ordinal);
+        CanStore = known.TryGetValue(StoreTool, out var store);
+        TakesProject = store is not null && HasProperty(store.JsonSchema, "project");
+        SearchTool = Array.Find(SearchTools, known.ContainsKey);
     }
 
     public string? Version => _client.ServerInfo?.Version;
 
     public bool CanStore { get; }
 
-    public bool CanSearch { get; }
+    /// <summary>The tool that can be asked for a tag, if there is one.</summary>
+    public string? SearchTool { get; }
 
     /// <summary>Whether <c>store_reflection</c> has an argument <c>project</c>.</summary>
     public bool TakesProject { get; }
@@ -79,6 +84,43 @@ internal sealed class ServerSession : IAsyncDisposable
     {
         var result = await _client.CallToolAsync(tool, arguments, cancellationToken: cancellationToken).ConfigureAwait(false);
         return new ToolAnswer(result.IsError == true, string.Join('\n', result.Content.OfType<TextContentBlock>().Select(block => block.Text)));
+    }
+
+    /// <summary>Counts a delivery that uses the session until it leaves. <c>false</c> when it is retired.</summary>
+    public bool TryEnter()
+    {
+        lock (_lock)
+        {
+            if (!_isRetired)
+                _users++;
+            return !_isRetired;
+        }
+    }
+
+    public void Leave()
+    {
+        lock (_lock)
+        {
+            if (--_users == 0 && _isRetired)
+                _unused.TrySetResult();
+        }
+    }
+
+    /// <summary>
+    /// Ends the session when the deliveries under way are done with it: of a call that is cut off nobody knows what became. After the
+    /// patience it ends in any case.
+    /// </summary>
+    public async Task RetireAsync(TimeSpan patience)
+    {
+        lock (_lock)
+        {
+            _isRetired = true;
+            if (_users == 0)
+                _unused.TrySetResult();
+        }
+
+        await _unused.Task.WaitAsync(patience, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await DisposeAsync().ConfigureAwait(false);
     }
 
     public ValueTask DisposeAsync() => SayGoodbyeAsync(_client, _time);

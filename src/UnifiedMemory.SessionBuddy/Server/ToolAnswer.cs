@@ -1,13 +1,15 @@
+using System.Text.RegularExpressions;
+
 namespace UnifiedMemory.SessionBuddy.Server;
 
 /// <summary>What a tool answered.</summary>
 /// <param name="IsError">Whether the protocol says that it failed.</param>
 /// <param name="Text">All text of the answer, joined by line feeds.</param>
-internal sealed record ToolAnswer(bool IsError, string Text)
+internal sealed partial record ToolAnswer(bool IsError, string Text)
 {
     /// <summary>
-    /// What <c>store_reflection</c> made of an insight. Failures come as ordinary text. Any text may quote the insight, so a
-    /// failure is recognised by its first line only, and no text becomes part of a reason.
+    /// What <c>store_reflection</c> made of an insight. Failures come as ordinary text. Any text may quote the insight, so only its
+    /// first line says what it is, and no text becomes part of a reason.
     /// </summary>
     public InsightDelivery ToDelivery()
     {
@@ -15,7 +17,7 @@ internal sealed record ToolAnswer(bool IsError, string Text)
         if (firstLine.IndexOfAny('\r', '\n') is >= 0 and var end)
             firstLine = firstLine[..end];
         var failed = IsError || firstLine.StartsWith('❌') || StartsWithWord(firstLine, "Error");
-        if (!failed && Text.Contains("stored successfully", StringComparison.OrdinalIgnoreCase))
+        if (!failed && firstLine.Contains("stored successfully", StringComparison.OrdinalIgnoreCase))
             return InsightDelivery.Delivered;
 
         var kind = firstLine.IndexOf(':') is >= 0 and var colon ? firstLine[..colon] : firstLine;
@@ -30,17 +32,20 @@ internal sealed record ToolAnswer(bool IsError, string Text)
     }
 
     /// <summary>
-    /// Whether <c>quick_search</c> found something; <c>null</c> when it failed or cannot be understood. The answer repeats the
-    /// query either way, and quotes what it found: a text that speaks of no results is a result.
+    /// Whether <c>quick_search</c> or <c>search_summary</c> found something; <c>null</c> when it failed or cannot be understood. The
+    /// answer repeats the query either way, and may quote what it found: a text that speaks of no results is a result.
     /// </summary>
     public bool? ToFound()
     {
         if (IsError || Text.AsSpan().TrimStart().StartsWith('❌'))
             return null;
-        if (Text.Contains("found results", StringComparison.OrdinalIgnoreCase))
+        if (Text.Contains("found results", StringComparison.OrdinalIgnoreCase) || SomeResults().IsMatch(Text))
             return true;
         return Text.Contains("no results found", StringComparison.OrdinalIgnoreCase) ? false : null;
     }
+
+    [GeneratedRegex(@"total results: *[1-9]", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex SomeResults();
 
     /// <summary>After what is no letter, such as a symbol in front.</summary>
     private static bool StartsWithWord(ReadOnlySpan<char> line, string word)
