@@ -51,7 +51,7 @@ public sealed partial class UnifiedMemoryStore
         if (plan.Index is not null && nearest < query.Limit)
         {
             // Of the index's nearest too few pass the filter, or there are no more.
-            scope.FoundTooFew(scarcity);
+            scope.FoundTooFew(scarcity, nearest, query.Limit);
             (matches, _) = await AskAsync(SearchPlan.Exact).ConfigureAwait(false);
         }
 

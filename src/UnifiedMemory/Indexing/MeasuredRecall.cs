@@ -1,7 +1,7 @@
 namespace UnifiedMemory.Indexing;
 
 /// <summary>What a measurement found.</summary>
-/// <param name="Effort">The least effort that reached the target, or the highest there is.</param>
+/// <param name="Effort">The least effort that surely reached the target, or the highest there is.</param>
 /// <param name="Recall">The recall at 20 with it.</param>
 /// <param name="Scans">How often the index was scanned for it.</param>
 internal sealed record MeasuredRecall(int Effort, double Recall, long Scans)

@@ -30,7 +30,7 @@ internal sealed partial class RecallMeasurement
             var found = await SearchAsync(connection, index, samples, (int)(Deep * reserve), Deep, cancellationToken).ConfigureAwait(false);
             farthest ??= await FarthestAsync(connection, index, samples, found, Deep, cancellationToken).ConfigureAwait(false);
             measured = measured with { Reserve = reserve, Scans = measured.Scans + samples.Length };
-            if (Recall(found, farthest, Deep) >= DeepTarget)
+            if (Recall(found, farthest, Deep).Mean >= DeepTarget)
                 break;
         }
 

@@ -34,6 +34,9 @@ internal sealed partial class RecallMeasurement(StoreSchema schema, int dimensio
     private const int FewestSamples = 25;
     private const int MostSamples = 100;
 
+    /// <summary>Standard errors below the mean, for 95 % of a normal distribution on one side.</summary>
+    private const double OneSided = 1.645;
+
     /// <summary>The index is to be used here, whatever the planner thinks of it.</summary>
     private const string Settings =
         """
@@ -55,7 +58,7 @@ internal sealed partial class RecallMeasurement(StoreSchema schema, int dimensio
 
     public static int SamplesFor(long rows) => (int)Math.Clamp(ComparedAtMost / Math.Max(1, rows), FewestSamples, MostSamples);
 
-    /// <summary>Raises the effort from the lowest on until the target is reached.</summary>
+    /// <summary>Raises the effort from the lowest on until the target is surely reached.</summary>
     /// <returns><c>null</c> when there is too little to measure, or the server does not use the index.</returns>
     public async Task<MeasuredRecall?> MeasureAsync(
         NpgsqlConnection connection, VectorIndexDefinition index, long rows, MemoryCounts counts, int lowest, double target,
@@ -79,8 +82,9 @@ internal sealed partial class RecallMeasurement(StoreSchema schema, int dimensio
                 var found = await SearchAsync(connection, index, samples, effort, Neighbours, cancellationToken).ConfigureAwait(false);
                 farthest ??= await FarthestAsync(connection, index, samples, found, Neighbours, cancellationToken).ConfigureAwait(false);
                 scans += samples.Length;
-                measured = new MeasuredRecall(effort, Recall(found, farthest, Math.Min(Neighbours, rows - 1)), scans);
-                if (measured.Recall >= target)
+                var (recall, least) = Recall(found, farthest, Math.Min(Neighbours, rows - 1));
+                measured = new MeasuredRecall(effort, recall, scans);
+                if (least >= target)
                     break;
             }
 
@@ -175,12 +179,18 @@ internal sealed partial class RecallMeasurement(StoreSchema schema, int dimensio
         GROUP BY near.number
         """;
 
-    private static double Recall(double[][] found, double[] farthest, long neighbours)
+    /// <summary>
+    /// The mean over the samples, and what the recall of the index is at least, 95 % sure: with 50 samples a mean of 0.975 may well be
+    /// that of an index with 0.96.
+    /// </summary>
+    private static (double Mean, double Least) Recall(double[][] found, double[] farthest, long neighbours)
     {
         if (neighbours < 1)
-            return 1;
-        var hits = found.Select((distances, sample) => Math.Min(neighbours, distances.Count(distance => distance <= farthest[sample]))).Sum();
-        return (double)hits / (found.Length * neighbours);
+            return (1, 1);
+        var recalls = found.Select((distances, sample) => Math.Min(neighbours, distances.Count(distance => distance <= farthest[sample])) / (double)neighbours).ToList();
+        var mean = recalls.Average();
+        var variance = recalls.Sum(recall => (recall - mean) * (recall - mean)) / Math.Max(1, recalls.Count - 1);
+        return (mean, mean - (OneSided * Math.Sqrt(variance / recalls.Count)));
     }
 
     private static T[] Ordered<T>(IEnumerable<(long Sample, T Value)> values, T[] fallback)

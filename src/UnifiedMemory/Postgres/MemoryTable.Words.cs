@@ -16,7 +16,7 @@ internal sealed partial class MemoryTable
     private const int MostWords = 64;
 
     /// <summary>
-    /// Postings (a word in a memory) that are read, at 2 µs each. Words that are too frequent for that choose no candidates; they only
+    /// Postings (a word in a memory) that are read, at 5 to 9 µs each. Words that are too frequent for that choose no candidates; they only
     /// score the candidates of the others. They weigh little: a word in each third memory 1.1, one in a thousand 6.9.
     /// </summary>
     private const int MostPostings = 10_000;
@@ -25,6 +25,9 @@ internal sealed partial class MemoryTable
     /// Where the rare words yield fewer postings in the scope than this, the next frequent word chooses candidates after all, some of its own.
     /// </summary>
     private const int FewestPostings = 1_000;
+
+    /// <summary>So many: a word in more memories than can be read says little of any of them.</summary>
+    private const int PostingsOfFrequent = 2_500;
 
     /// <summary>
     /// Whether a word is looked for in the memories of a small scope, all such words in one pass, instead of in its index. That yields the
@@ -54,8 +57,8 @@ internal sealed partial class MemoryTable
 
     /// <summary>
     /// From the words of the query to the candidates: <c>worded</c>, and <c>weighed</c>, the words with their weights. How frequent a
-    /// word is in the whole table is known from ANALYZE. It decides how a word is looked for, in scopes too large to score every posting
-    /// also whether, and weighs only words that were not counted in the scope.
+    /// word is in the whole table is known from ANALYZE. It decides whether and how a word is looked for, and weighs only words that were
+    /// not counted in the scope.
     /// </summary>
     private string Words(string filter, int candidates) =>
         $"""
@@ -70,29 +73,37 @@ internal sealed partial class MemoryTable
             FROM unnest({schema.TextVector}(@text)) AS word LEFT JOIN common USING (lexeme)
             ORDER BY frequency, cardinality(word.positions) DESC, lexeme LIMIT {MostWords}),
         words AS MATERIALIZED (
-            SELECT *, @visited * frequency AS postings, @visited * sum(frequency) OVER (ORDER BY frequency, lexeme) AS postings_so_far,
-                   {IsScanned} AS is_scanned
-            FROM asked),
+            SELECT *, {IsScanned} AS is_scanned,
+                   postings_so_far <= {MostPostings}
+                   OR (postings_so_far - postings) * LEAST(@scope / GREATEST(@visited, 1), 1) < {FewestPostings} AS is_chosen
+            FROM (SELECT *, @visited * frequency AS postings, @visited * sum(frequency) OVER (ORDER BY frequency, lexeme) AS postings_so_far
+                  FROM asked) AS counting),
         posting AS MATERIALIZED (
-            SELECT words.lexeme, found.namespace, found.id, found.length, {Frequency("found.content_tsv", "words.term")} AS frequency
-            FROM words CROSS JOIN LATERAL (
-                SELECT namespace, id, content_tsv, length(content_tsv) AS length FROM {schema.Memories}
-                WHERE content_tsv @@ words.term AND {filter} LIMIT {MostPostings}) AS found
-            WHERE NOT words.is_scanned
-              AND (@visited <= {MostPostings} OR words.postings_so_far <= {MostPostings}
-                   OR (words.postings_so_far - words.postings) * LEAST(@scope / GREATEST(@visited, 1), 1) < {FewestPostings})
+            {Postings(filter, $"postings <= {MostPostings}", MostPostings)}
+            UNION ALL
+            {Postings(filter, $"postings > {MostPostings}", PostingsOfFrequent)}
             UNION ALL
             SELECT words.lexeme, found.namespace, found.id, length(found.content_tsv), {Frequency("found.content_tsv", "words.term")}
             FROM (SELECT namespace, id, content_tsv || ''::tsvector AS content_tsv FROM {schema.Memories}
-                  WHERE (SELECT bool_or(is_scanned) FROM words) AND {filter} OFFSET 0) AS found
-                 JOIN words ON words.is_scanned AND found.content_tsv @@ words.term),
+                  WHERE (SELECT bool_or(is_scanned) FROM words WHERE is_chosen) AND {filter} OFFSET 0) AS found
+                 JOIN words ON words.is_chosen AND words.is_scanned AND found.content_tsv @@ words.term),
         counted AS MATERIALIZED (SELECT lexeme, count(*) AS memories FROM posting GROUP BY lexeme),
         weighed AS MATERIALIZED (
             SELECT lexeme, term, ln(1 + (GREATEST(@scope, document_frequency) - document_frequency + 0.5) / (document_frequency + 0.5)) AS weight
-            FROM (SELECT lexeme, term, CASE WHEN memories < {MostPostings} THEN memories ELSE GREATEST(COALESCE(memories, 0), @scope * frequency) END AS document_frequency
+            FROM (SELECT lexeme, term, CASE WHEN memories < {PostingsOfFrequent} OR postings <= {MostPostings} AND memories < {MostPostings} THEN memories ELSE GREATEST(COALESCE(memories, 0), @scope * frequency) END AS document_frequency
                   FROM words LEFT JOIN counted USING (lexeme)) AS weighing),
         worded AS MATERIALIZED (
             SELECT namespace, id FROM posting JOIN weighed USING (lexeme)
             GROUP BY namespace, id ORDER BY {TermScore("frequency", "length")} DESC, id LIMIT {candidates})
+        """;
+
+    /// <summary>From the index of words. The limit is a number in the statement, or else the planner would take the index for a bad way to few rows.</summary>
+    private string Postings(string filter, string condition, int limit) =>
+        $"""
+        SELECT words.lexeme, found.namespace, found.id, found.length, {Frequency("found.content_tsv", "words.term")} AS frequency
+        FROM words CROSS JOIN LATERAL (
+            SELECT namespace, id, content_tsv, length(content_tsv) AS length FROM {schema.Memories}
+            WHERE content_tsv @@ words.term AND {filter} LIMIT {limit}) AS found
+        WHERE words.is_chosen AND NOT words.is_scanned AND {condition}
         """;
 }

@@ -16,6 +16,12 @@ internal sealed record ScopeStatistics(double Total, double Visited, double Matc
     /// </summary>
     public double Scarcity { get; private set; } = 1;
 
+    /// <summary>
+    /// Twice what would have been enough, four times at most: one who missed a single memory by chance makes the others look at few more.
+    /// </summary>
     /// <param name="planned">The scarcity that the search was planned with: a hundred that fail together raise it once.</param>
-    public void FoundTooFew(double planned) => Scarcity = Math.Max(Scarcity, Math.Min(4 * planned, MostScarce));
+    /// <param name="found">How many there were.</param>
+    /// <param name="wanted">How many there were to be.</param>
+    public void FoundTooFew(double planned, int found, int wanted) =>
+        Scarcity = Math.Max(Scarcity, Math.Min(planned * Math.Min(2.0 * wanted / Math.Max(1, found), 4), MostScarce));
 }

@@ -54,8 +54,10 @@ internal static class SearchPlanner
         // An index finds less with the same effort the larger it is: the way through its graph grows with the logarithm.
         var reserve = index.Reserve ?? Math.Max(1.5, Reserve * Math.Log(rows) / Math.Log(100_000));
 
-        // How many of the candidates pass is a matter of chance: three standard deviations of a Poisson distribution.
-        reserve = Math.Max(reserve, 1 + (3 / Math.Sqrt(wanted)));
+        // How many of the candidates pass is a matter of chance: of a Poisson distribution with so large a mean, three standard deviations
+        // below it are enough still.
+        var mean = Math.Pow((3 + Math.Sqrt(9 + (4 * wanted))) / 2, 2);
+        reserve = Math.Max(reserve, mean / wanted);
         var candidates = Math.Min(rows, wanted * reserve * scope.Scarcity * rows / Math.Max(scope.Matching, 1));
         if (index.Method == VectorIndexMethod.IvfFlat)
         {

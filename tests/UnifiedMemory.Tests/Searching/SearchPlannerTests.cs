@@ -40,7 +40,7 @@ public sealed class SearchPlannerTests
     public void An_index_that_was_measured_needs_as_many_candidates_as_that_showed_and_some_for_chance()
     {
         Assert.That(Choose(10, null, Matching(100_000), Full with { Reserve = 4 }).Candidates, Is.EqualTo(400));
-        Assert.That(Choose(10, null, Matching(100_000), Full with { Reserve = 1.5 }).Candidates, Is.EqualTo(200), "10 expected, 3 standard deviations");
+        Assert.That(Choose(10, null, Matching(100_000), Full with { Reserve = 1.5 }).Candidates, Is.EqualTo(250), "25 expected, of which 10 are three standard deviations less");
         Assert.That(Choose(100, null, Matching(500_000), Full with { Reserve = 1.5 }).Candidates, Is.EqualTo(300));
     }
 
@@ -54,9 +54,22 @@ public sealed class SearchPlannerTests
         var scope = Matching(500_000);
         Assert.That(Choose(10, null, scope, Full).Candidates, Is.EqualTo(85));
 
-        scope.FoundTooFew(scope.Scarcity);
+        scope.FoundTooFew(scope.Scarcity, found: 2, wanted: 10);
 
         Assert.That(Choose(10, null, scope, Full).Candidates, Is.EqualTo(350));
+    }
+
+    [TestCase(19, 2.1)]
+    [TestCase(15, 2.67)]
+    [TestCase(5, 4)]
+    [TestCase(0, 4)]
+    public void The_more_are_missing_the_more_candidates_there_are_the_next_time(int found, double scarcity)
+    {
+        var scope = Matching(500_000);
+
+        scope.FoundTooFew(scope.Scarcity, found, wanted: 20);
+
+        Assert.That(scope.Scarcity, Is.EqualTo(scarcity).Within(0.01));
     }
 
     [Test]
@@ -65,7 +78,7 @@ public sealed class SearchPlannerTests
         var scope = Matching(500_000);
         var scarcity = scope.Scarcity;
         for (var i = 0; i < 100; i++)
-            scope.FoundTooFew(scarcity);
+            scope.FoundTooFew(scarcity, found: 3, wanted: 10);
 
         Assert.That(scope.Scarcity, Is.EqualTo(4));
     }
@@ -88,7 +101,7 @@ public sealed class SearchPlannerTests
          {
              var scope = Matching(one.share * Million);
              for (var i = 0; i < one.failures; i++)
-                 scope.FoundTooFew(scope.Scarcity);
+                 scope.FoundTooFew(scope.Scarcity, found: 0, one.wanted);
              return Choose(one.wanted, null, scope, one.index, OfRag).Index == one.index;
          });
 
