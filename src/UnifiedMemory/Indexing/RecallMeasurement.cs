@@ -34,6 +34,12 @@ internal sealed partial class RecallMeasurement(StoreSchema schema, int dimensio
     private const int FewestSamples = 25;
     private const int MostSamples = 100;
 
+    /// <summary>
+    /// Queries miss so many times as much as memories that are in the graph themselves, where the way to the neighbours begins. Measured at
+    /// 100,000 × 768 with an effort of 100: 0.995 for memories, 0.974 for queries.
+    /// </summary>
+    private const double HarderQueries = 4;
+
     /// <summary>Standard errors below the mean, for 95 % of a normal distribution on one side.</summary>
     private const double OneSided = 1.645;
 
@@ -84,7 +90,7 @@ internal sealed partial class RecallMeasurement(StoreSchema schema, int dimensio
                 scans += samples.Length;
                 var (recall, least) = Recall(found, farthest, Math.Min(Neighbours, rows - 1));
                 measured = new MeasuredRecall(effort, recall, scans);
-                if (least >= target)
+                if (least >= 1 - ((1 - target) / HarderQueries))
                     break;
             }
 
