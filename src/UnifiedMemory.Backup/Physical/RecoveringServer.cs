@@ -56,6 +56,7 @@ internal sealed class RecoveringServer : IAsyncDisposable
             if (_running.IsCompleted)
             {
                 var result = await _running.ConfigureAwait(false);
+                result = result with { Messages = WithoutRefusals(result.Messages) };
                 if (targetTime is { } target && result.Messages.Contains(EndOfLog, StringComparison.Ordinal))
                 {
                     throw new CheckFailedException(
@@ -81,6 +82,11 @@ internal sealed class RecoveringServer : IAsyncDisposable
                     }
                 }
             }
+            catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InvalidCatalogName)
+            {
+                // Not as with other servers: this one was made from the backup.
+                throw new CheckFailedException($"the recovered server has no database {address.Database}");
+            }
             catch (NpgsqlException exception) when (exception is not PostgresException { SqlState: not "57P03" })
             {
                 // It does not listen yet, or still recovers (57P03).
@@ -88,6 +94,16 @@ internal sealed class RecoveringServer : IAsyncDisposable
 
             await Task.Delay(PollInterval, time, cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>It logs each connection that it refuses while it recovers: those of the waiting here, which say nothing of how it ended.</summary>
+    internal static string WithoutRefusals(string messages)
+    {
+        var lines = messages.Split('\n');
+        return string.Join('\n', lines.Where((line, i) => !IsRefusal(line) && !(i > 0 && IsRefusal(lines[i - 1]) && line.Contains("DETAIL:", StringComparison.Ordinal))));
+
+        static bool IsRefusal(string line) =>
+            line.Contains("FATAL:", StringComparison.Ordinal) && line.Contains("the database system is ", StringComparison.Ordinal);
     }
 
     public async ValueTask DisposeAsync()
