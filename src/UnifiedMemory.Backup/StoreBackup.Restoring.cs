@@ -113,7 +113,7 @@ public sealed partial class StoreBackup
                     file = await FetchedFile.FetchAsync(_options, manifest, progress, cancellationToken).ConfigureAwait(false);
                     return "as recorded";
                 }, recovers: true).ConfigureAwait(false))
-                    destination = await restore(checks, manifest, file!.Path).ConfigureAwait(false);
+                    destination = await checks.RunAllAsync(() => restore(checks, manifest, file!.Path)).ConfigureAwait(false) ?? "";
             }
             finally
             {
@@ -122,7 +122,12 @@ public sealed partial class StoreBackup
 
             var report = Report(backup, checks, startedAt, started, usable: true);
             if (!report.Passed)
-                throw new UnifiedMemoryException("restore", $"The restore of {id}{(destination.Length > 0 ? $" into {destination}" : "")} failed. {report.Failure}", isTransient: false);
+            {
+                throw new UnifiedMemoryException(
+                    "restore", $"The restore of {id}{(destination.Length > 0 ? $" into {destination}" : "")} failed. {report.Failure}"
+                    + (checks.Interruption.Length == 0 ? "" : $". {checks.Interruption}"), isTransient: false);
+            }
+
             Log.Restored(_logger, id, destination, report.Duration);
             return report;
         });

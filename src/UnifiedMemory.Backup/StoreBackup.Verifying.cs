@@ -106,7 +106,8 @@ public sealed partial class StoreBackup
                 throw new CheckFailedException($"{id.Manifest} is damaged: {exception.Message}");
             }
         }).ConfigureAwait(false);
-        var usable = manifest is not null && await VerifyAsync(checks, manifest, progress, cancellationToken).ConfigureAwait(false);
+        var usable = manifest is not null
+            && await checks.RunAllAsync(() => VerifyAsync(checks, manifest, progress, cancellationToken)).ConfigureAwait(false);
         return Report(id, checks, startedAt, started, usable);
     }
 
