@@ -52,7 +52,9 @@ public sealed partial class StoreBackup
 
     /// <summary>
     /// Restores a physical backup into a directory, lets a server recover there to the moment asked for, and makes the checks of a
-    /// verification. The server is stopped then: start it as the platform starts servers. A moment that the log does not reach fails.
+    /// verification. The server is stopped then: start it as the platform starts servers. A moment that the log does not reach fails, and so
+    /// does a segment of the log that cannot be read. Without a moment, a log that has a hole or is damaged is recovered up to there, which
+    /// the check <c>restore</c> tells.
     /// </summary>
     /// <param name="id">The backup.</param>
     /// <param name="options">Where to, and to which moment.</param>

@@ -75,7 +75,13 @@ public sealed class ReceivedLogTests : BackupFixture
         Assert.That(await RestoreAsync("000000010000000000000003"), Is.Zero);
         Assert.That(await RestoreAsync("000000010000000000000004"), Is.Not.Zero);
         Assert.That(await RestoreAsync("000000010000000000000005"), Is.Zero);
-        Assert.That(await RestoreAsync("00000002.history"), Is.Not.Zero);
+        Assert.That(await RestoreAsync("000000010000000000000004"), Is.LessThanOrEqualTo(125), "the end of the log");
+        Assert.That(await RestoreAsync("00000002.history"), Is.InRange(1, 125), "there is none");
+        restored = Path.Combine(Root, "missing", "restored");
+        Assert.That(await RestoreAsync("000000010000000000000003"), Is.GreaterThan(128), "what cannot be copied is not the end");
+        Assert.That(await RestoreAsync("000000010000000000000005"), Is.GreaterThan(128), "nor the newest one");
+        Directory.Delete(archive, recursive: true);
+        Assert.That(await RestoreAsync("000000010000000000000006"), Is.GreaterThan(128), "nor an archive that is not there");
 
         async Task<int> RestoreAsync(string file)
         {

@@ -46,10 +46,12 @@ internal sealed class PhysicalRestore(PostgresPrograms programs, ServerAddress l
                     return detail;
                 }).ConfigureAwait(false);
             }
-            else if (targetTime is null && archived.Read().Problem is { Length: > 0 } problem)
+            else if (targetTime is null)
             {
-                // Whoever recovers wants what there is, and must know that it is not all.
-                remark = $", which is not whole: {problem}";
+                // Whoever recovers wants what there is, and must know when it is not all.
+                log = archived.Read();
+                if (log.Problem.Length > 0)
+                    remark = $"; the log is not whole: {log.Problem}";
             }
         }
 
@@ -70,7 +72,8 @@ internal sealed class PhysicalRestore(PostgresPrograms programs, ServerAddress l
         await using (server.ConfigureAwait(false))
         {
             if (!await checks.RunAsync(
-                "restore", async () => await server.WaitAsync(address, targetTime, log, time, cancellationToken).ConfigureAwait(false) + remark, recovers: true).ConfigureAwait(false))
+                "restore", async () => await server.WaitAsync(
+                    address, targetTime, log, isAllNeeded: dataDirectory is null, time, cancellationToken).ConfigureAwait(false) + remark, recovers: true).ConfigureAwait(false))
                 return false;
             onPhase(BackupPhase.Checking);
             await new RestoredStore(programs, manifest).CheckAsync(checks, address, isScratch: dataDirectory is null, cancellationToken).ConfigureAwait(false);

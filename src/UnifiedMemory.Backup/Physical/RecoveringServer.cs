@@ -44,12 +44,13 @@ internal sealed class RecoveringServer : IAsyncDisposable
     /// <summary>Waits until it has recovered and takes writes.</summary>
     /// <param name="address">Its database of the store.</param>
     /// <param name="targetTime">Where it is to stop; <c>null</c> for the end of the log.</param>
-    /// <param name="log">The log that it must have read to its end; <c>null</c> for whatever it finds.</param>
+    /// <param name="log">The log that it is to read to its end; <c>null</c> for whatever it finds.</param>
+    /// <param name="isAllNeeded">Whether it fails when it did not; else that is told.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="CheckFailedException">It ended, or too early; the message says why.</exception>
     public async Task<string> WaitAsync(
-        ServerAddress address, DateTimeOffset? targetTime, ArchivedLog? log, TimeProvider time, CancellationToken cancellationToken)
+        ServerAddress address, DateTimeOffset? targetTime, ArchivedLog? log, bool isAllNeeded, TimeProvider time, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -75,10 +76,13 @@ internal sealed class RecoveringServer : IAsyncDisposable
                     var (isRecovering, position) = await connection.QuerySingleAsync<(bool, string?)>(StateSql).ConfigureAwait(false);
                     if (!isRecovering)
                     {
-                        // It takes a damaged segment for the end of the log, and says nothing.
-                        if (log is not null && LogSegment.TryParsePosition(position ?? "", out var end) && !log.IsReadBy(end))
-                            throw new CheckFailedException($"the recovery ended at {position}, and the archive goes on to {log.Newest}: the log is damaged there");
-                        return "recovered " + (targetTime is { } reached ? $"to {reached.UtcDateTime:yyyy-MM-dd HH:mm:ss.ffffff} UTC" : "to the end of the log");
+                        // PostgreSQL takes a damaged segment for the end of the log, and says nothing.
+                        var early = log is not null && LogSegment.TryParsePosition(position ?? "", out var end) && !log.IsReadBy(end)
+                            ? $"the recovery ended at {position}, and the archive goes on to {log.Newest}: the log is damaged there" : "";
+                        if (early.Length > 0 && isAllNeeded)
+                            throw new CheckFailedException(early);
+                        return "recovered " + (targetTime is { } reached ? $"to {reached.UtcDateTime:yyyy-MM-dd HH:mm:ss.ffffff} UTC" : "to the end of the log")
+                            + (early.Length > 0 ? $"; {early}, and what was written after it is lost" : "");
                     }
                 }
             }
