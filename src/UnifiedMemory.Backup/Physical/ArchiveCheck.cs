@@ -24,9 +24,14 @@ internal sealed class ArchiveCheck(string archive, string dataDirectory, TimePro
     {
         // pg_basebackup has put there what it needs, and nothing else.
         var needed = Needed();
-        return needed.Count > 0
-            ? ArchivedLog.Read(archive, [.. needed.Select(file => file.Name)], needed[0].Length)
-            : throw new CheckFailedException("the backup holds no segment of its log");
+        if (needed.Count == 0)
+            throw new CheckFailedException("the backup holds no segment of its log");
+        var log = Once();
+
+        // A directory that is written to meanwhile is read as it was at no moment: what was renamed may be seen under neither name.
+        return log.Problem.Length > 0 ? Once() : log;
+
+        ArchivedLog Once() => ArchivedLog.Read(archive, [.. needed.Select(file => file.Name)], needed[0].Length);
     }
 
     /// <exception cref="CheckFailedException">Something is missing.</exception>

@@ -50,10 +50,12 @@ internal sealed class ArchivedLog
         {
             if (!LogSegment.TryParse(file.Name, segmentBytes, out var segment) || segment.Number < first.Number || log.NameOf(segment.Number) != file.Name)
                 continue;
-            if (file.Length == segmentBytes)
+            if (LengthOf(file) is not { } length)
+                continue;
+            if (length == segmentBytes)
                 log._found.Add(segment.Number);
             else
-                wrong.Add(string.Create(CultureInfo.InvariantCulture, $"{file.Name} has {file.Length} bytes instead of {segmentBytes}"));
+                wrong.Add(string.Create(CultureInfo.InvariantCulture, $"{file.Name} has {length} bytes instead of {segmentBytes}"));
         }
 
         if (log.Newest is not null && log.NameOf(log._found.Max + 1) is var next && new FileInfo(Path.Combine(directory, next + ".partial")) is { Exists: true } partial
@@ -65,6 +67,19 @@ internal sealed class ArchivedLog
 
     /// <summary>Whether a recovery that came to a place has read the newest whole segment.</summary>
     public bool IsReadBy(ulong position) => _found.Count == 0 || (long)((position - 1) / (ulong)_segmentBytes) >= _found.Max;
+
+    /// <returns><c>null</c> when it was renamed or removed since its directory was read.</returns>
+    private static long? LengthOf(FileInfo file)
+    {
+        try
+        {
+            return file.Length;
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+    }
 
     private void Judge(string directory, long first, long lastNeeded, List<string> wrong)
     {
