@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using System.Text.Json;
 using Npgsql;
 using UnifiedMemory.Backup.Catalogue;
@@ -41,9 +42,9 @@ public sealed partial class StoreBackup
         {
             session = await RequireSessionAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (UnifiedMemoryException exception) when (exception.InnerException is NpgsqlException)
+        catch (UnifiedMemoryException exception) when (exception.InnerException is NpgsqlException or SocketException)
         {
-            // A backup is needed most when its server is gone.
+            // A backup is needed most when its server is gone. Npgsql lets a failed look-up of its name through as it is.
             Log.VerifiedWithoutLock(_logger, exception, id);
         }
 

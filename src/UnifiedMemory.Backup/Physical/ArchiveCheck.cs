@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Dapper;
 using Npgsql;
 using UnifiedMemory.Backup.Keeping;
@@ -71,7 +72,7 @@ internal sealed class ArchiveCheck(string archive, string dataDirectory, TimePro
                 return identifier == IdentifierOfBackup() ? (lastArchived, "") : (null, "; the live server is another one, and was not asked");
             }
         }
-        catch (NpgsqlException)
+        catch (Exception exception) when (exception is NpgsqlException or SocketException)
         {
             // A backup is verified also when its server is gone.
             return (null, "; the live server could not be asked what it has archived");
