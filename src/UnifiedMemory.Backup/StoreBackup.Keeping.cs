@@ -10,7 +10,7 @@ public sealed partial class StoreBackup
 {
     /// <summary>
     /// A backup as a schedule makes it: taken, verified (<see cref="BackupOptions.VerifyAfterBackup"/>), and when it passed, older ones
-    /// go as <see cref="BackupOptions.Retention"/> says.
+    /// go as <see cref="BackupOptions.Retention"/> says. When that fails, it is an error in the log, and the next one does it.
     /// </summary>
     /// <param name="kind">How it is made.</param>
     /// <param name="progress">Told what is under way.</param>
@@ -99,13 +99,25 @@ public sealed partial class StoreBackup
         BackupSession session, string id, IProgress<BackupProgress>? progress, CancellationToken cancellationToken)
     {
         var report = await VerifyLockedAsync(id, progress, cancellationToken).ConfigureAwait(false);
-        if (report.Passed)
+        if (!report.Passed)
+            return report;
+        try
+        {
             await GuardAsync("retention", () => RemoveAsync(session, id, cancellationToken)).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            // What was found of the backup holds all the same, and the next one tries it again.
+            Log.RetentionFailed(_logger, exception, id);
+        }
+
         return report;
     }
 
     private async Task<IReadOnlyList<BackupEntry>> RemoveAsync(BackupSession session, string? justVerified, CancellationToken cancellationToken)
     {
+        // First, over the connection that holds the lock: where it is lost, another process may be at the backups by now.
+        var label = await session.LabelAsync(_options.Target!, cancellationToken).ConfigureAwait(false);
         var backups = await _catalogue.ListAsync(cancellationToken).ConfigureAwait(false);
         var removable = RetentionRules.Removable(
             backups, _options.Retention, TimeZoneInfo.FindSystemTimeZoneById(_options.TimeZone), justVerified);

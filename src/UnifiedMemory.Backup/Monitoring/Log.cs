@@ -41,6 +41,9 @@ internal static partial class Log
     [LoggerMessage(222, LogLevel.Error, "Whether the write-ahead log is archived could not be seen")]
     public static partial void ArchivingUnknown(ILogger logger, Exception exception);
 
+    [LoggerMessage(223, LogLevel.Error, "Backup {Id} is verified, and older ones could not be removed after it; that is tried again after the next one")]
+    public static partial void RetentionFailed(ILogger logger, Exception exception, string id);
+
     [LoggerMessage(230, LogLevel.Information, "Restored {Id} into {Destination} in {Duration}")]
     public static partial void Restored(ILogger logger, string id, string destination, TimeSpan duration);
 }
