@@ -125,14 +125,15 @@ public sealed partial class StoreBackup
             await _catalogue.DeleteAsync(BackupId.Parse(backup.Id), cancellationToken).ConfigureAwait(false);
 
         // After the backups: what is interrupted in between leaves too much, and not too little.
-        var walFiles = await RemoveWalAsync(session, [.. backups.Except(removable)], cancellationToken).ConfigureAwait(false);
+        var walFiles = await RemoveWalAsync([label, session.Store], backups, [.. backups.Except(removable)], cancellationToken).ConfigureAwait(false);
         BackupMetrics.Removed.Add(removable.Count);
         if (removable.Count > 0 || walFiles > 0)
             Log.Removed(_logger, removable.Count, walFiles);
         return removable;
     }
 
-    private async Task<int> RemoveWalAsync(BackupSession session, IReadOnlyList<BackupEntry> kept, CancellationToken cancellationToken)
+    private async Task<int> RemoveWalAsync(
+        IReadOnlyList<string> labels, IReadOnlyList<BackupEntry> all, IReadOnlyList<BackupEntry> kept, CancellationToken cancellationToken)
     {
         if (_options.WalArchive is not { } archive || !Directory.Exists(archive))
             return 0;
@@ -147,12 +148,12 @@ public sealed partial class StoreBackup
 
         if (needed.Count == 0)
             return 0;
-        var label = await session.LabelAsync(_options.Target!, cancellationToken).ConfigureAwait(false);
+        var own = all.Select(backup => backup.Id).ToHashSet();
         var names = Directory.EnumerateFiles(archive).Select(path => Path.GetFileName(path)!).ToList();
         foreach (var name in names.Where(WalFiles.IsOfBackup))
         {
             // A base backup of somebody else's needs the log from there on. Before labels told server and target, the store alone did.
-            if (!IsOwn([label, session.Store], await File.ReadAllLinesAsync(Path.Combine(archive, name), cancellationToken).ConfigureAwait(false)))
+            if (!IsOwn(own, labels, await File.ReadAllLinesAsync(Path.Combine(archive, name), cancellationToken).ConfigureAwait(false)))
                 needed.Add(name);
         }
 
@@ -162,9 +163,10 @@ public sealed partial class StoreBackup
         return removable.Count;
     }
 
-    private bool IsOwn(IReadOnlyList<string> labels, IEnumerable<string> lines) =>
-        lines.FirstOrDefault(line => line.StartsWith(BaseBackup.LabelLine, StringComparison.Ordinal)) is { } line
-        && line[BaseBackup.LabelLine.Length..].Split(' ') is [var id, var label]
+    /// <summary>One that was here a moment ago is, whatever its label says: that changes with the target's path.</summary>
+    private bool IsOwn(HashSet<string> own, IReadOnlyList<string> labels, IEnumerable<string> lines) =>
+        lines.FirstOrDefault(line => line.StartsWith(BackupMarker.LabelLine, StringComparison.Ordinal)) is { } line
+        && line[BackupMarker.LabelLine.Length..].Split(' ') is [var id, var label]
         && BackupId.TryParse(id, out var backup, out _) && backup.Schema == _names.Main
-        && labels.Contains(label);
+        && (own.Contains(id) || labels.Contains(label));
 }

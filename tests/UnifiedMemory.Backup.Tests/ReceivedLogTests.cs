@@ -93,6 +93,32 @@ public sealed class ReceivedLogTests : BackupFixture
         }
     }
 
+    [Test]
+    public async Task The_log_that_a_backup_in_another_target_needs_is_kept()
+    {
+        var retention = new RetentionOptions { KeepAllFor = TimeSpan.Zero, KeepAtLeast = 1 };
+        var one = NewBackup(options => (options.WalArchive, options.Retention) = (_archive, retention));
+        var two = NewBackup(options => (options.WalArchive, options.Retention, options.Target) =
+            (_archive, retention, new DirectoryBackupTarget(Path.Combine(Root, "target two"))));
+        await Eventually.TrueAsync(async () => (await one.CheckArchivingAsync()).IsWorking, "it is connected");
+        var first = await one.TakeAsync(BackupKind.Physical);
+        await BackupServer.ExecuteAsync("SELECT pg_logical_emit_message(true, 'test', 'x'), pg_switch_wal()", ConnectionString);
+        await Eventually.TrueAsync(() => File.Exists(Path.Combine(_archive, first.FirstWalFile!)), "it is received");
+        var marker = Directory.GetFiles(_archive, first.FirstWalFile + ".????????.backup").Single();
+        Assert.That(await File.ReadAllTextAsync(marker), Does.StartWith($"LABEL: {first.Id} "));
+
+        Assert.That((await two.RunAsync(BackupKind.Physical))!.Passed);
+        Assert.That(File.Exists(Path.Combine(_archive, first.FirstWalFile!)), "the first one needs it");
+        Assert.That((await one.VerifyAsync(first.Id)).Passed);
+
+        foreach (var foreign in Directory.GetFiles(_archive, "*.backup").Where(path => string.CompareOrdinal(path, marker) < 0))
+            File.Delete(foreign); // of other tests
+        Assert.That((await one.RunAsync(BackupKind.Physical))!.Passed);
+        await two.ApplyRetentionAsync();
+        Assert.That(File.Exists(Path.Combine(_archive, first.FirstWalFile!)), Is.False, "nobody needs it");
+        Assert.That(File.Exists(marker), Is.False);
+    }
+
     private Task ReceivedAsync() => Eventually.TrueAsync(
         () => BackupServer.ScalarAsync<bool>(
             "SELECT coalesce(bool_or(flush_lsn >= pg_current_wal_lsn()), false) FROM pg_stat_replication WHERE application_name = 'pg_receivewal'", ConnectionString),
