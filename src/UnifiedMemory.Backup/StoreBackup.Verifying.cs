@@ -116,6 +116,11 @@ public sealed partial class StoreBackup
     private async Task<bool> VerifyAsync(
         CheckList checks, BackupManifest manifest, IProgress<BackupProgress>? progress, CancellationToken cancellationToken)
     {
+        // First: for nothing, a file of any size would be fetched.
+        if (manifest.Kind == BackupKind.Logical)
+            await new LogicalRestore(_options, _programs, manifest).FindAsync(cancellationToken).ConfigureAwait(false);
+        else
+            await new PhysicalRestore(_programs, _address, manifest, _time).FindProgramsAsync(cancellationToken).ConfigureAwait(false);
         FetchedFile? file = null;
         try
         {

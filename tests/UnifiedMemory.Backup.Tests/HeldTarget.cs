@@ -24,7 +24,11 @@ internal sealed class HeldTarget(IBackupTarget inner, string suffix, Func<Cancel
                 await write(held, token);
             }, cancellationToken);
 
-    public Task<Stream> OpenReadAsync(string name, CancellationToken cancellationToken) => inner.OpenReadAsync(name, cancellationToken);
+    public Task<Stream> OpenReadAsync(string name, CancellationToken cancellationToken)
+    {
+        Reads.Add(name);
+        return inner.OpenReadAsync(name, cancellationToken);
+    }
 
     public async IAsyncEnumerable<BackupFile> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -63,10 +63,13 @@ public sealed class ImpossibleVerificationTests : BackupFixture
         var manifest = await backup.TakeAsync();
         var empty = Directory.CreateDirectory(Path.Combine(Root, "empty")).FullName;
 
-        Assert.That(
-            () => NewBackup(options => options.BinDirectory = empty).VerifyAsync(manifest.Id),
-            Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("The check 'archive' could not be made").And.Message.Contains("Install it"));
+        var target = new HeldTarget(new DirectoryBackupTarget(TargetPath), "", _ => Task.CompletedTask);
 
+        Assert.That(
+            () => NewBackup(options => (options.BinDirectory, options.Target) = (empty, target)).VerifyAsync(manifest.Id),
+            Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("Install it"));
+
+        Assert.That(target.Reads, Has.None.EqualTo(manifest.FileName), "nothing is fetched in vain");
         Assert.That(TargetFiles, Has.None.EndsWith(".failed.json"));
     }
 

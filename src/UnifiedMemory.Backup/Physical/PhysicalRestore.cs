@@ -20,10 +20,7 @@ internal sealed class PhysicalRestore(PostgresPrograms programs, ServerAddress l
         CheckList checks, string archive, string? dataDirectory, string workDirectory, string? walArchive, DateTimeOffset? targetTime,
         Action<BackupPhase> onPhase, CancellationToken cancellationToken)
     {
-        // A base backup is for its own major version.
-        var major = int.Parse(manifest.ServerVersion.Split('.')[0], CultureInfo.InvariantCulture);
-        var postgres = await programs.FindAsync("postgres", major, exactly: true, cancellationToken).ConfigureAwait(false);
-        var verify = await programs.FindAsync("pg_verifybackup", major, exactly: true, cancellationToken).ConfigureAwait(false);
+        var (postgres, verify) = await FindProgramsAsync(cancellationToken).ConfigureAwait(false);
         var control = Path.Combine(Path.GetDirectoryName(postgres)!, "pg_ctl");
         using var sockets = await SocketDirectory.CreateAsync(workDirectory, control, cancellationToken).ConfigureAwait(false);
         var directory = ServerDirectory.Create(dataDirectory ?? sockets.Data);
@@ -81,5 +78,15 @@ internal sealed class PhysicalRestore(PostgresPrograms programs, ServerAddress l
 
         settings.TakeBack();
         return checks.Checks.Any(check => check is { Name: "store", Outcome: CheckOutcome.Passed });
+    }
+
+    /// <summary>A base backup is for its own major version.</summary>
+    /// <exception cref="UnifiedMemoryException">One is missing.</exception>
+    public async Task<(string Postgres, string Verify)> FindProgramsAsync(CancellationToken cancellationToken)
+    {
+        var major = int.Parse(manifest.ServerVersion.Split('.')[0], CultureInfo.InvariantCulture);
+        return (
+            await programs.FindAsync("postgres", major, exactly: true, cancellationToken).ConfigureAwait(false),
+            await programs.FindAsync("pg_verifybackup", major, exactly: true, cancellationToken).ConfigureAwait(false));
     }
 }

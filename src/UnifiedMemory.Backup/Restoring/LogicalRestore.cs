@@ -106,6 +106,7 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
         CommandDefinition Command(string sql, object? parameters = null) => new(sql, parameters, cancellationToken: cancellationToken);
     }
 
-    private Task<string> FindAsync(CancellationToken cancellationToken) => programs.FindAsync(
+    /// <exception cref="UnifiedMemoryException">There is none.</exception>
+    public Task<string> FindAsync(CancellationToken cancellationToken) => programs.FindAsync(
         "pg_restore", int.Parse(manifest.ServerVersion.Split('.')[0], CultureInfo.InvariantCulture), exactly: false, cancellationToken);
 }
