@@ -164,7 +164,7 @@ public sealed partial class StoreBackup
         CancellationToken cancellationToken)
     {
         progress?.Report(new BackupProgress(manifest.Id, BackupPhase.Checking, 0));
-        return new RestoredStore(_programs, manifest).CheckAsync(checks, address, isScratch, cancellationToken);
+        return new RestoredStore(_programs, manifest).CheckAsync(checks, address, isScratch, isLater: false, cancellationToken);
     }
 
     private VerificationReport Report(BackupId id, CheckList checks, DateTimeOffset startedAt, long started, bool usable) => new()

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using UnifiedMemory.Backup.Programs;
+using UnifiedMemory.Backup.Restoring;
 using UnifiedMemory.Backup.Verifying;
 
 namespace UnifiedMemory.Backup.Tests;
@@ -55,6 +56,13 @@ public sealed class ImpossibleVerificationTests : BackupFixture
     [TestCase(1, "pg_restore: error: could not uncompress data: incorrect data check", false)]
     public void What_a_program_says_is_of_the_backup_or_of_its_surroundings(int exitCode, string messages, bool isOfSurroundings) =>
         Assert.That(CheckFaults.Of(new ProgramResult(exitCode, messages), "it failed") is MissingPrerequisiteException, Is.EqualTo(isOfSurroundings));
+
+    [Test]
+    public void What_a_memory_says_is_neither_told_nor_read_for_a_reason() => Assert.That(
+        LogicalRestore.WithoutContent(
+            "pg_restore: error: COPY failed for table \"memories\": ERROR:  duplicate key\nDETAIL:  Key (content)=(a secret\npermission denied\n) already exists.\n"
+            + "CONTEXT:  COPY memories, line 1\npg_restore: warning: errors ignored on restore: 1"),
+        Is.EqualTo("pg_restore: error: COPY failed for table \"memories\": ERROR:  duplicate key\npg_restore: warning: errors ignored on restore: 1"));
 
     [Test]
     public async Task A_missing_program_says_nothing_about_the_backup()

@@ -27,6 +27,9 @@ internal sealed class ArchivedLog
 
     public int Count => _found.Count;
 
+    /// <summary>Whether there is more than the backup itself needs.</summary>
+    public bool GoesOn { get; private set; }
+
     /// <summary>The segment after the newest whole one, as far as pg_receivewal has received it; <c>null</c> when there is none.</summary>
     public string? Begun { get; private set; }
 
@@ -61,7 +64,9 @@ internal sealed class ArchivedLog
         if (log.Newest is not null && log.NameOf(log._found.Max + 1) is var next && new FileInfo(Path.Combine(directory, next + ".partial")) is { Exists: true } partial
             && partial.Length == segmentBytes)
             log.Begun = next;
-        log.Judge(directory, first.Number, LogSegment.Parse(needed[^1], segmentBytes).Number, wrong);
+        var last = LogSegment.Parse(needed[^1], segmentBytes).Number;
+        log.GoesOn = log._found.Count > 0 && (log._found.Max > last || log.Begun is not null);
+        log.Judge(directory, first.Number, last, wrong);
         return log;
     }
 

@@ -73,7 +73,7 @@ internal sealed class PhysicalRestore(PostgresPrograms programs, ServerAddress l
                     address, targetTime, log, isAllNeeded: dataDirectory is null, time, cancellationToken).ConfigureAwait(false) + remark, recovers: true).ConfigureAwait(false))
                 return false;
             onPhase(BackupPhase.Checking);
-            await new RestoredStore(programs, manifest).CheckAsync(checks, address, isScratch: dataDirectory is null, cancellationToken).ConfigureAwait(false);
+            await new RestoredStore(programs, manifest).CheckAsync(checks, address, isScratch: dataDirectory is null, isLater: dataDirectory is not null || (log?.GoesOn ?? walArchive is not null), cancellationToken).ConfigureAwait(false);
         }
 
         settings.TakeBack();
