@@ -69,7 +69,10 @@ public sealed class BackupOptions
     /// <summary>The time zone of the schedules, by its IANA or Windows id. Default: <c>UTC</c>.</summary>
     public string TimeZone { get; set; } = "UTC";
 
-    /// <summary>How long a host waits after a failure before it tries again. Default: 15 minutes.</summary>
+    /// <summary>
+    /// How long a host waits after a failure before it tries again. What could not be verified waits twice as long each time, up to six
+    /// hours. Default: 15 minutes.
+    /// </summary>
     public TimeSpan RetryDelay { get; set; } = TimeSpan.FromMinutes(15);
 
     /// <summary>

@@ -10,7 +10,7 @@ public sealed partial class StoreBackup
 {
     /// <summary>
     /// A backup as a schedule makes it: taken, verified (<see cref="BackupOptions.VerifyAfterBackup"/>), and when it passed, older ones
-    /// go as <see cref="BackupOptions.Retention"/> says.
+    /// go as <see cref="BackupOptions.Retention"/> says. When that fails, it is an error in the log, and the next one does it.
     /// </summary>
     /// <param name="kind">How it is made.</param>
     /// <param name="progress">Told what is under way.</param>
@@ -99,13 +99,25 @@ public sealed partial class StoreBackup
         BackupSession session, string id, IProgress<BackupProgress>? progress, CancellationToken cancellationToken)
     {
         var report = await VerifyLockedAsync(id, progress, cancellationToken).ConfigureAwait(false);
-        if (report.Passed)
+        if (!report.Passed)
+            return report;
+        try
+        {
             await GuardAsync("retention", () => RemoveAsync(session, id, cancellationToken)).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException)
+        {
+            // What was found of the backup holds all the same, and the next one tries it again.
+            Log.RetentionFailed(_logger, exception, id);
+        }
+
         return report;
     }
 
     private async Task<IReadOnlyList<BackupEntry>> RemoveAsync(BackupSession session, string? justVerified, CancellationToken cancellationToken)
     {
+        // First, over the connection that holds the lock: where it is lost, another process may be at the backups by now.
+        var label = await session.LabelAsync(_options.Target!, cancellationToken).ConfigureAwait(false);
         var backups = await _catalogue.ListAsync(cancellationToken).ConfigureAwait(false);
         var removable = RetentionRules.Removable(
             backups, _options.Retention, TimeZoneInfo.FindSystemTimeZoneById(_options.TimeZone), justVerified);
@@ -113,14 +125,15 @@ public sealed partial class StoreBackup
             await _catalogue.DeleteAsync(BackupId.Parse(backup.Id), cancellationToken).ConfigureAwait(false);
 
         // After the backups: what is interrupted in between leaves too much, and not too little.
-        var walFiles = await RemoveWalAsync(session, [.. backups.Except(removable)], cancellationToken).ConfigureAwait(false);
+        var walFiles = await RemoveWalAsync([label, session.Store], backups, [.. backups.Except(removable)], cancellationToken).ConfigureAwait(false);
         BackupMetrics.Removed.Add(removable.Count);
         if (removable.Count > 0 || walFiles > 0)
             Log.Removed(_logger, removable.Count, walFiles);
         return removable;
     }
 
-    private async Task<int> RemoveWalAsync(BackupSession session, IReadOnlyList<BackupEntry> kept, CancellationToken cancellationToken)
+    private async Task<int> RemoveWalAsync(
+        IReadOnlyList<string> labels, IReadOnlyList<BackupEntry> all, IReadOnlyList<BackupEntry> kept, CancellationToken cancellationToken)
     {
         if (_options.WalArchive is not { } archive || !Directory.Exists(archive))
             return 0;
@@ -135,12 +148,12 @@ public sealed partial class StoreBackup
 
         if (needed.Count == 0)
             return 0;
-        var label = await session.LabelAsync(_options.Target!, cancellationToken).ConfigureAwait(false);
+        var own = all.Select(backup => backup.Id).ToHashSet();
         var names = Directory.EnumerateFiles(archive).Select(path => Path.GetFileName(path)!).ToList();
         foreach (var name in names.Where(WalFiles.IsOfBackup))
         {
             // A base backup of somebody else's needs the log from there on. Before labels told server and target, the store alone did.
-            if (!IsOwn([label, session.Store], await File.ReadAllLinesAsync(Path.Combine(archive, name), cancellationToken).ConfigureAwait(false)))
+            if (!IsOwn(own, labels, await File.ReadAllLinesAsync(Path.Combine(archive, name), cancellationToken).ConfigureAwait(false)))
                 needed.Add(name);
         }
 
@@ -150,9 +163,10 @@ public sealed partial class StoreBackup
         return removable.Count;
     }
 
-    private bool IsOwn(IReadOnlyList<string> labels, IEnumerable<string> lines) =>
-        lines.FirstOrDefault(line => line.StartsWith(BaseBackup.LabelLine, StringComparison.Ordinal)) is { } line
-        && line[BaseBackup.LabelLine.Length..].Split(' ') is [var id, var label]
+    /// <summary>One that was here a moment ago is, whatever its label says: that changes with the target's path.</summary>
+    private bool IsOwn(HashSet<string> own, IReadOnlyList<string> labels, IEnumerable<string> lines) =>
+        lines.FirstOrDefault(line => line.StartsWith(BackupMarker.LabelLine, StringComparison.Ordinal)) is { } line
+        && line[BackupMarker.LabelLine.Length..].Split(' ') is [var id, var label]
         && BackupId.TryParse(id, out var backup, out _) && backup.Schema == _names.Main
-        && labels.Contains(label);
+        && (own.Contains(id) || labels.Contains(label));
 }

@@ -52,7 +52,9 @@ public sealed partial class StoreBackup
 
     /// <summary>
     /// Restores a physical backup into a directory, lets a server recover there to the moment asked for, and makes the checks of a
-    /// verification. The server is stopped then: start it as the platform starts servers. A moment that the log does not reach fails.
+    /// verification. The server is stopped then: start it as the platform starts servers. A moment that the log does not reach fails, and so
+    /// does a segment of the log that cannot be read. Without a moment, a log that has a hole or is damaged is recovered up to there, which
+    /// the check <c>restore</c> tells.
     /// </summary>
     /// <param name="id">The backup.</param>
     /// <param name="options">Where to, and to which moment.</param>
@@ -113,7 +115,7 @@ public sealed partial class StoreBackup
                     file = await FetchedFile.FetchAsync(_options, manifest, progress, cancellationToken).ConfigureAwait(false);
                     return "as recorded";
                 }, recovers: true).ConfigureAwait(false))
-                    destination = await restore(checks, manifest, file!.Path).ConfigureAwait(false);
+                    destination = await checks.RunAllAsync(() => restore(checks, manifest, file!.Path)).ConfigureAwait(false) ?? "";
             }
             finally
             {
@@ -122,7 +124,12 @@ public sealed partial class StoreBackup
 
             var report = Report(backup, checks, startedAt, started, usable: true);
             if (!report.Passed)
-                throw new UnifiedMemoryException("restore", $"The restore of {id}{(destination.Length > 0 ? $" into {destination}" : "")} failed. {report.Failure}", isTransient: false);
+            {
+                throw new UnifiedMemoryException(
+                    "restore", $"The restore of {id}{(destination.Length > 0 ? $" into {destination}" : "")} failed. {report.Failure}"
+                    + (checks.Interruption.Length == 0 ? "" : $". {checks.Interruption}"), isTransient: false);
+            }
+
             Log.Restored(_logger, id, destination, report.Duration);
             return report;
         });

@@ -81,7 +81,7 @@ public sealed partial class StoreBackup
         if (id.Kind == BackupKind.Logical)
             (contents, bytes, sha256) = await new LogicalDump(_options, _names, _programs).RunAsync(session, id, progress, cancellationToken).ConfigureAwait(false);
         else
-            (contents, bytes, sha256, firstWalFile) = await new BaseBackup(_options, _names, _programs).RunAsync(session, id, progress, cancellationToken).ConfigureAwait(false);
+            (contents, bytes, sha256, firstWalFile) = await new BaseBackup(_options, _names, _programs, _logger).RunAsync(session, id, progress, cancellationToken).ConfigureAwait(false);
         return new BackupManifest
         {
             Id = id.ToString(),

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using System.Text.Json;
 using Npgsql;
 using UnifiedMemory.Backup.Catalogue;
@@ -41,9 +42,9 @@ public sealed partial class StoreBackup
         {
             session = await RequireSessionAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (UnifiedMemoryException exception) when (exception.InnerException is NpgsqlException)
+        catch (UnifiedMemoryException exception) when (exception.InnerException is NpgsqlException or SocketException)
         {
-            // A backup is needed most when its server is gone.
+            // A backup is needed most when its server is gone. Npgsql lets a failed look-up of its name through as it is.
             Log.VerifiedWithoutLock(_logger, exception, id);
         }
 
@@ -106,7 +107,8 @@ public sealed partial class StoreBackup
                 throw new CheckFailedException($"{id.Manifest} is damaged: {exception.Message}");
             }
         }).ConfigureAwait(false);
-        var usable = manifest is not null && await VerifyAsync(checks, manifest, progress, cancellationToken).ConfigureAwait(false);
+        var usable = manifest is not null
+            && await checks.RunAllAsync(() => VerifyAsync(checks, manifest, progress, cancellationToken)).ConfigureAwait(false);
         return Report(id, checks, startedAt, started, usable);
     }
 
@@ -114,6 +116,11 @@ public sealed partial class StoreBackup
     private async Task<bool> VerifyAsync(
         CheckList checks, BackupManifest manifest, IProgress<BackupProgress>? progress, CancellationToken cancellationToken)
     {
+        // First: for nothing, a file of any size would be fetched.
+        if (manifest.Kind == BackupKind.Logical)
+            await new LogicalRestore(_options, _programs, manifest).FindAsync(cancellationToken).ConfigureAwait(false);
+        else
+            await new PhysicalRestore(_programs, _address, manifest, _time).FindProgramsAsync(cancellationToken).ConfigureAwait(false);
         FetchedFile? file = null;
         try
         {
@@ -157,7 +164,7 @@ public sealed partial class StoreBackup
         CancellationToken cancellationToken)
     {
         progress?.Report(new BackupProgress(manifest.Id, BackupPhase.Checking, 0));
-        return new RestoredStore(_programs, manifest).CheckAsync(checks, address, isScratch, cancellationToken);
+        return new RestoredStore(_programs, manifest).CheckAsync(checks, address, isScratch, isLater: false, cancellationToken);
     }
 
     private VerificationReport Report(BackupId id, CheckList checks, DateTimeOffset startedAt, long started, bool usable) => new()

@@ -81,6 +81,33 @@ public sealed class ArchivedLogTests
         Assert.That(Read("000000010000000000000007").Problem, Does.Contain("the log of another server"));
     }
 
+    [Test]
+    public async Task A_file_that_is_renamed_meanwhile_is_no_failure()
+    {
+        Put("000000010000000000000003");
+        using var ending = new CancellationTokenSource();
+        var archiving = Task.Run(() =>
+        {
+            while (!ending.IsCancellationRequested)
+            {
+                foreach (var number in Enumerable.Range(4, 12))
+                    Put($"0000000100000000{number:X8}");
+                foreach (var number in Enumerable.Range(4, 12))
+                    File.Delete(Path.Combine(_archive, $"0000000100000000{number:X8}"));
+            }
+        });
+        try
+        {
+            for (var i = 0; i < 2000; i++)
+                Read("000000010000000000000003");
+        }
+        finally
+        {
+            await ending.CancelAsync();
+            await archiving;
+        }
+    }
+
     private ArchivedLog Read(params string[] needed) => ArchivedLog.Read(_archive, needed, SegmentBytes);
 
     private void Put(params string[] names)

@@ -69,6 +69,25 @@ public sealed class ArchivingTests : ArchivingFixture
     }
 
     [Test]
+    public async Task A_target_under_another_path_keeps_its_own_backups()
+    {
+        var retention = new RetentionOptions { KeepAllFor = TimeSpan.Zero, KeepAtLeast = 1 };
+        await ArchiveAsync();
+        foreach (var path in Directory.GetFiles(Archive, "*.backup"))
+            File.Delete(path);
+        var first = await NewPhysical().TakeAsync(BackupKind.Physical);
+        await ArchiveAsync();
+        Assert.That(Archived, Has.Some.StartsWith(first.FirstWalFile!).And.EndsWith(".backup"));
+        var path2 = Path.Combine(Root, "moved");
+        Directory.Move(TargetPath, path2);
+        var moved = NewBackup(options => (options.WalArchive, options.Retention, options.Target) = (Archive, retention, new DirectoryBackupTarget(path2)));
+
+        Assert.That((await moved.RunAsync(BackupKind.Physical))!.Passed);
+
+        Assert.That(Archived, Has.None.StartsWith(first.FirstWalFile!));
+    }
+
+    [Test]
     public async Task AnArchiver_that_fails_is_an_alarm()
     {
         var backup = NewPhysical();

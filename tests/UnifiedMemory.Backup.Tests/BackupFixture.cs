@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using Npgsql;
 
 namespace UnifiedMemory.Backup.Tests;
@@ -74,6 +75,14 @@ public abstract class BackupFixture
     {
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(path, (UnixFileMode)mode);
+    }
+
+    protected async Task ChangeManifestAsync(string id, Action<JsonNode> change)
+    {
+        var path = Path.Combine(TargetPath, id + ".manifest.json");
+        var manifest = JsonNode.Parse(await File.ReadAllTextAsync(path))!;
+        change(manifest);
+        await File.WriteAllTextAsync(path, manifest.ToJsonString());
     }
 
     protected string[] TargetFiles => Directory.Exists(TargetPath)

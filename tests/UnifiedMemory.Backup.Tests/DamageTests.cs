@@ -165,12 +165,7 @@ public sealed class DamageTests : BackupFixture
         _manifest = await _backup.TakeAsync();
     }
 
-    private async Task ChangeManifestAsync(Action<JsonNode> change)
-    {
-        var manifest = JsonNode.Parse(await File.ReadAllTextAsync(ManifestPath))!;
-        change(manifest);
-        await File.WriteAllTextAsync(ManifestPath, manifest.ToJsonString());
-    }
+    private Task ChangeManifestAsync(Action<JsonNode> change) => ChangeManifestAsync(_manifest.Id, change);
 
     private async Task RefusedAsync(string check, string detail)
     {

@@ -29,6 +29,22 @@ public sealed class HealthTests : HostFixture
     }
 
     [Test]
+    public async Task A_backup_by_hand_of_a_kind_without_a_schedule_does_not_make_the_scheduled_ones_unhealthy()
+    {
+        using var host = NewHost(new FakeTimeProvider(Noon));
+        var backup = host.Services.GetRequiredService<StoreBackup>();
+        var health = host.Services.GetRequiredService<HealthCheckService>();
+        Assert.That((await backup.RunAsync())!.Passed);
+        var byHand = await backup.TakeAsync(BackupKind.Physical);
+
+        var report = (await health.CheckHealthAsync()).Entries["unifiedmemory-backup"];
+        Assert.That(report.Status, Is.EqualTo(HealthStatus.Degraded));
+        Assert.That(report.Description, Does.StartWith("There is no verified Physical backup."));
+        await File.WriteAllTextAsync(Path.Combine(TargetPath, byHand.Id + ".failed.json"), "{}");
+        Assert.That((await health.CheckHealthAsync()).Status, Is.EqualTo(HealthStatus.Degraded));
+    }
+
+    [Test]
     public async Task A_weekly_kind_is_stale_a_day_after_one_was_missed()
     {
         var time = new FakeTimeProvider(Noon);

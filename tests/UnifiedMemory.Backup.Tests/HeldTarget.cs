@@ -5,6 +5,12 @@ namespace UnifiedMemory.Backup.Tests;
 /// <summary>Stops in the middle of a file, so that a test can do something then.</summary>
 internal sealed class HeldTarget(IBackupTarget inner, string suffix, Func<CancellationToken, Task> onHeld, int afterBytes = 1) : IBackupTarget
 {
+    /// <summary>Of files that cannot be deleted.</summary>
+    public string? KeptSuffix { get; init; }
+
+    /// <summary>The files that were read.</summary>
+    public List<string> Reads { get; } = [];
+
     public string Description => inner.Description;
 
     public Task WriteAsync(string name, Func<Stream, CancellationToken, Task> write, CancellationToken cancellationToken) =>
@@ -18,7 +24,11 @@ internal sealed class HeldTarget(IBackupTarget inner, string suffix, Func<Cancel
                 await write(held, token);
             }, cancellationToken);
 
-    public Task<Stream> OpenReadAsync(string name, CancellationToken cancellationToken) => inner.OpenReadAsync(name, cancellationToken);
+    public Task<Stream> OpenReadAsync(string name, CancellationToken cancellationToken)
+    {
+        Reads.Add(name);
+        return inner.OpenReadAsync(name, cancellationToken);
+    }
 
     public async IAsyncEnumerable<BackupFile> ListAsync(string prefix, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -26,7 +36,9 @@ internal sealed class HeldTarget(IBackupTarget inner, string suffix, Func<Cancel
             yield return file;
     }
 
-    public Task DeleteAsync(string name, CancellationToken cancellationToken) => inner.DeleteAsync(name, cancellationToken);
+    public Task DeleteAsync(string name, CancellationToken cancellationToken) =>
+        KeptSuffix is not null && name.EndsWith(KeptSuffix, StringComparison.Ordinal)
+            ? throw new IOException($"{name} is in use") : inner.DeleteAsync(name, cancellationToken);
 
     public Task<int> RemoveLeftoversAsync(string prefix, CancellationToken cancellationToken) => inner.RemoveLeftoversAsync(prefix, cancellationToken);
 

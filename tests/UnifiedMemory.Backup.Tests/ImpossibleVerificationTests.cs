@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using UnifiedMemory.Backup.Programs;
+using UnifiedMemory.Backup.Restoring;
 using UnifiedMemory.Backup.Verifying;
 
 namespace UnifiedMemory.Backup.Tests;
@@ -57,16 +58,26 @@ public sealed class ImpossibleVerificationTests : BackupFixture
         Assert.That(CheckFaults.Of(new ProgramResult(exitCode, messages), "it failed") is MissingPrerequisiteException, Is.EqualTo(isOfSurroundings));
 
     [Test]
+    public void What_a_memory_says_is_neither_told_nor_read_for_a_reason() => Assert.That(
+        LogicalRestore.WithoutContent(
+            "pg_restore: error: COPY failed for table \"memories\": ERROR:  duplicate key\nDETAIL:  Key (content)=(a secret\npermission denied\n) already exists.\n"
+            + "CONTEXT:  COPY memories, line 1\npg_restore: warning: errors ignored on restore: 1"),
+        Is.EqualTo("pg_restore: error: COPY failed for table \"memories\": ERROR:  duplicate key\npg_restore: warning: errors ignored on restore: 1"));
+
+    [Test]
     public async Task A_missing_program_says_nothing_about_the_backup()
     {
         var backup = NewBackup();
         var manifest = await backup.TakeAsync();
         var empty = Directory.CreateDirectory(Path.Combine(Root, "empty")).FullName;
 
-        Assert.That(
-            () => NewBackup(options => options.BinDirectory = empty).VerifyAsync(manifest.Id),
-            Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("The check 'archive' could not be made").And.Message.Contains("Install it"));
+        var target = new HeldTarget(new DirectoryBackupTarget(TargetPath), "", _ => Task.CompletedTask);
 
+        Assert.That(
+            () => NewBackup(options => (options.BinDirectory, options.Target) = (empty, target)).VerifyAsync(manifest.Id),
+            Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("Install it"));
+
+        Assert.That(target.Reads, Has.None.EqualTo(manifest.FileName), "nothing is fetched in vain");
         Assert.That(TargetFiles, Has.None.EndsWith(".failed.json"));
     }
 
@@ -87,8 +98,9 @@ public sealed class ImpossibleVerificationTests : BackupFixture
         Assert.That(refused, Does.StartWith($"Another process is making, verifying or removing backups of the schema '{Schema}'"));
     }
 
-    [Test]
-    public async Task A_backup_is_verified_also_when_the_live_server_is_gone()
+    [TestCase("127.0.0.1")]
+    [TestCase("gone.invalid")]
+    public async Task A_backup_is_verified_also_when_the_live_server_is_gone(string host)
     {
         var backup = NewBackup();
         var manifest = await backup.TakeAsync();
@@ -96,7 +108,7 @@ public sealed class ImpossibleVerificationTests : BackupFixture
         using var logger = new ListLogger(lines);
         using var factory = LoggerFactory.Create(logging => logging.AddProvider(logger));
         var store = StoreOptions();
-        store.ConnectionString = new Npgsql.NpgsqlConnectionStringBuilder(ConnectionString) { Host = "127.0.0.1", Port = 1 }.ConnectionString;
+        store.ConnectionString = new Npgsql.NpgsqlConnectionStringBuilder(ConnectionString) { Host = host, Port = 1 }.ConnectionString;
 
         var report = await StoreBackup.Create(store, NewOptions(), factory).VerifyAsync(manifest.Id);
 

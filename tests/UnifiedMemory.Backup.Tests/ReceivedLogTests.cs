@@ -75,7 +75,13 @@ public sealed class ReceivedLogTests : BackupFixture
         Assert.That(await RestoreAsync("000000010000000000000003"), Is.Zero);
         Assert.That(await RestoreAsync("000000010000000000000004"), Is.Not.Zero);
         Assert.That(await RestoreAsync("000000010000000000000005"), Is.Zero);
-        Assert.That(await RestoreAsync("00000002.history"), Is.Not.Zero);
+        Assert.That(await RestoreAsync("000000010000000000000004"), Is.LessThanOrEqualTo(125), "the end of the log");
+        Assert.That(await RestoreAsync("00000002.history"), Is.InRange(1, 125), "there is none");
+        restored = Path.Combine(Root, "missing", "restored");
+        Assert.That(await RestoreAsync("000000010000000000000003"), Is.GreaterThan(128), "what cannot be copied is not the end");
+        Assert.That(await RestoreAsync("000000010000000000000005"), Is.GreaterThan(128), "nor the newest one");
+        Directory.Delete(archive, recursive: true);
+        Assert.That(await RestoreAsync("000000010000000000000006"), Is.GreaterThan(128), "nor an archive that is not there");
 
         async Task<int> RestoreAsync(string file)
         {
@@ -85,6 +91,32 @@ public sealed class ReceivedLogTests : BackupFixture
             await process.WaitForExitAsync();
             return process.ExitCode;
         }
+    }
+
+    [Test]
+    public async Task The_log_that_a_backup_in_another_target_needs_is_kept()
+    {
+        var retention = new RetentionOptions { KeepAllFor = TimeSpan.Zero, KeepAtLeast = 1 };
+        var one = NewBackup(options => (options.WalArchive, options.Retention) = (_archive, retention));
+        var two = NewBackup(options => (options.WalArchive, options.Retention, options.Target) =
+            (_archive, retention, new DirectoryBackupTarget(Path.Combine(Root, "target two"))));
+        await Eventually.TrueAsync(async () => (await one.CheckArchivingAsync()).IsWorking, "it is connected");
+        var first = await one.TakeAsync(BackupKind.Physical);
+        await BackupServer.ExecuteAsync("SELECT pg_logical_emit_message(true, 'test', 'x'), pg_switch_wal()", ConnectionString);
+        await Eventually.TrueAsync(() => File.Exists(Path.Combine(_archive, first.FirstWalFile!)), "it is received");
+        var marker = Directory.GetFiles(_archive, first.FirstWalFile + ".????????.backup").Single();
+        Assert.That(await File.ReadAllTextAsync(marker), Does.StartWith($"LABEL: {first.Id} "));
+
+        Assert.That((await two.RunAsync(BackupKind.Physical))!.Passed);
+        Assert.That(File.Exists(Path.Combine(_archive, first.FirstWalFile!)), "the first one needs it");
+        Assert.That((await one.VerifyAsync(first.Id)).Passed);
+
+        foreach (var foreign in Directory.GetFiles(_archive, "*.backup").Where(path => string.CompareOrdinal(path, marker) < 0))
+            File.Delete(foreign); // of other tests
+        Assert.That((await one.RunAsync(BackupKind.Physical))!.Passed);
+        await two.ApplyRetentionAsync();
+        Assert.That(File.Exists(Path.Combine(_archive, first.FirstWalFile!)), Is.False, "nobody needs it");
+        Assert.That(File.Exists(marker), Is.False);
     }
 
     private Task ReceivedAsync() => Eventually.TrueAsync(

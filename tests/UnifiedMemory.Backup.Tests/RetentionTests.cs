@@ -1,4 +1,8 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
 using CsCheck;
+using Microsoft.Extensions.Logging;
 using UnifiedMemory.Backup.Catalogue;
 using UnifiedMemory.Backup.Keeping;
 
@@ -141,6 +145,43 @@ public sealed class RetentionTests : BackupFixture
         var newest = (await backup.ListAsync()).Single();
         Assert.That(newest.State, Is.EqualTo(BackupState.Verified));
         Assert.That(TargetFiles, Is.All.StartsWith(newest.Id));
+    }
+
+    [Test]
+    public async Task A_retention_that_fails_does_not_lose_what_the_verification_found()
+    {
+        var retention = new RetentionOptions { KeepAllFor = TimeSpan.Zero, KeepAtLeast = 1 };
+        Assert.That((await NewBackup().RunAsync())!.Passed);
+        var lines = new List<string>();
+        using var logger = new ListLogger(lines);
+        using var factory = LoggerFactory.Create(logging => logging.AddProvider(logger));
+        var options = NewOptions();
+        options.Retention = retention;
+        options.Target = new HeldTarget(options.Target!, ".manifest.json", _ => Task.CompletedTask) { KeptSuffix = ".manifest.json" };
+        var backup = StoreBackup.Create(StoreOptions(), options, factory);
+
+        Assert.That((await backup.RunAsync())!.Passed);
+
+        Assert.That(lines, Has.Some.Contains("is verified, and older ones could not be removed after it"));
+        Assert.That(() => backup.ApplyRetentionAsync(), Throws.InstanceOf<UnifiedMemoryException>(), "who asks for it is told");
+        Assert.That((await backup.ListAsync()).Select(one => one.State), Is.All.EqualTo(BackupState.Verified));
+    }
+
+    [Test]
+    public async Task Without_the_lock_nothing_is_removed()
+    {
+        Assert.That((await NewBackup().RunAsync())!.Passed);
+        var key = BinaryPrimitives.ReadInt64LittleEndian(SHA256.HashData(Encoding.UTF8.GetBytes($"UnifiedMemory backup {Schema}")));
+        var backup = NewBackup(options =>
+        {
+            options.Retention = new RetentionOptions { KeepAllFor = TimeSpan.Zero, KeepAtLeast = 1 };
+            options.Target = new HeldTarget(options.Target!, ".passed.json", _ => BackupServer.ExecuteAsync(
+                $"SELECT pg_terminate_backend(pid, 10000) FROM pg_locks WHERE locktype = 'advisory' AND (classid::bigint << 32 | objid::bigint) = {key}"));
+        });
+
+        Assert.That((await backup.RunAsync())!.Passed);
+
+        Assert.That(await backup.ListAsync(), Has.Count.EqualTo(2));
     }
 
     [Test]

@@ -139,6 +139,22 @@ public sealed class ScheduleTests : HostFixture
     }
 
     [Test]
+    public void What_cannot_be_verified_is_tried_again_less_and_less_often()
+    {
+        var retries = new VerificationRetries(TimeSpan.FromMinutes(15));
+
+        Assert.That(
+            Enumerable.Range(0, 7).Select(_ => retries.Fail("one", Noon).TotalMinutes), Is.EqualTo(new[] { 15, 30, 60, 120, 240, 360, 360 }));
+        Assert.That(retries.DueAt("one", Noon.AddHours(1)), Is.EqualTo(Noon.AddHours(6)));
+        Assert.That(retries.DueAt("one", Noon.AddHours(7)), Is.EqualTo(Noon.AddHours(7)));
+        Assert.That(retries.DueAt("one", Noon.AddYears(-1)), Is.EqualTo(Noon.AddYears(-1)), "the clock was ahead");
+        Assert.That(retries.DueAt("two", Noon), Is.EqualTo(Noon), "another one");
+        Assert.That(retries.Fail("two", Noon), Is.EqualTo(TimeSpan.FromMinutes(15)));
+        retries.Succeed();
+        Assert.That(retries.Fail("two", Noon), Is.EqualTo(TimeSpan.FromMinutes(15)));
+    }
+
+    [Test]
     public async Task Retention_follows_the_verification_also_where_that_has_a_schedule_of_its_own()
     {
         var time = new FakeTimeProvider(Noon);

@@ -4,17 +4,14 @@ namespace UnifiedMemory.Backup.Tests;
 [NonParallelizable]
 public sealed class WalArchiveTests : ArchivingFixture
 {
-    [TestCase("empty", "lacks 0000000", "has nothing after it")]
-    [TestCase("hole", "lacks ", "; the newest one there is ")]
-    [TestCase("cut off", "instead of 16777216", "lacks ")]
-    [TestCase("last", "the server says that it has archived ", "is that where archive_command copies to?")]
-    public async Task AnArchive_that_is_not_whole_fails_the_verification(string damage, params string[] details)
+    [TestCase("empty", "wal", "lacks 0000000", "has nothing after it")]
+    [TestCase("hole", "wal", "lacks ", "; the newest one there is ")]
+    [TestCase("cut off", "wal restore", "instead of 16777216", "lacks ", "restore: the server did not recover", "has wrong size: 5 instead of 16777216")]
+    [TestCase("last", "wal", "the server says that it has archived ", "is that where archive_command copies to?")]
+    public async Task AnArchive_that_is_not_whole_fails_the_verification(string damage, string checks, params string[] details)
     {
         var (backup, manifest, later) = await TakeAsync();
-        var archive = Path.Combine(Root, "copy");
-        Directory.CreateDirectory(archive);
-        foreach (var path in Directory.GetFiles(Archive))
-            File.Copy(path, Path.Combine(archive, Path.GetFileName(path)));
+        var archive = Copy();
         switch (damage)
         {
             case "empty": Directory.Delete(archive, recursive: true); Directory.CreateDirectory(archive); break;
@@ -25,7 +22,7 @@ public sealed class WalArchiveTests : ArchivingFixture
 
         var report = await NewBackup(options => options.WalArchive = archive).VerifyAsync(manifest.Id);
 
-        Assert.That(report.Checks.Where(check => check.Outcome == CheckOutcome.Failed).Select(check => check.Name), Is.EqualTo(new[] { "wal" }), report.ToString());
+        Assert.That(report.Checks.Where(check => check.Outcome == CheckOutcome.Failed).Select(check => check.Name), Is.EqualTo(checks.Split(' ')), report.ToString());
         foreach (var detail in details)
             Assert.That(report.Failure, Does.Contain(detail));
         Assert.That((await backup.VerifyAsync(manifest.Id)).Passed, "the archive itself is whole");
@@ -50,6 +47,69 @@ public sealed class WalArchiveTests : ArchivingFixture
     }
 
     [Test]
+    public async Task A_segment_that_cannot_be_read_is_not_taken_for_the_end_of_the_log()
+    {
+        var (backup, manifest, later) = await TakeAsync();
+        Assert.That((await backup.VerifyAsync(manifest.Id)).Passed);
+        var archive = Copy();
+        SetMode(Path.Combine(archive, later[0]), 0);
+        var unreadable = NewBackup(options => options.WalArchive = archive);
+
+        Assert.That(
+            () => unreadable.RestoreServerAsync(manifest.Id, new ServerRestoreOptions { DataDirectory = Path.Combine(Root, "data") }),
+            Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("Permission denied").And.Message.Contains(later[0]));
+        Assert.That(
+            () => unreadable.VerifyAsync(manifest.Id),
+            Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("The check 'restore' could not be made"));
+        Assert.That((await backup.ListAsync()).Single().State, Is.EqualTo(BackupState.Verified), "as it was");
+    }
+
+    [Test]
+    public async Task A_log_that_is_damaged_in_the_middle_is_told_to_whoever_restores_to_the_end()
+    {
+        var (_, manifest, later) = await TakeAsync();
+        var archive = Copy();
+        var path = Path.Combine(archive, later[0]);
+        await File.WriteAllBytesAsync(path, new byte[new FileInfo(path).Length]);
+
+        var report = await NewBackup(options => options.WalArchive = archive)
+            .RestoreServerAsync(manifest.Id, new ServerRestoreOptions { DataDirectory = Path.Combine(Root, "data") });
+
+        Assert.That(Detail(report, "restore"), Does.Contain("the recovery ended at ").And.Contain($"the archive goes on to {later[1]}"));
+    }
+
+    [Test]
+    public async Task What_keeps_the_rest_from_being_made_does_not_undo_a_check_that_failed()
+    {
+        var (backup, manifest, later) = await TakeAsync();
+        Assert.That((await backup.VerifyAsync(manifest.Id)).Passed);
+        var archive = Copy();
+        File.Delete(Path.Combine(archive, later[0]));
+        var progress = new ToldProgress(told =>
+        {
+            if (told.Phase == BackupPhase.Restoring)
+                SetMode(Path.Combine(Directory.GetDirectories(WorkPath, "unimem-*").Single(), "data"), 0);
+        });
+
+        var report = await NewBackup(options => options.WalArchive = archive).VerifyAsync(manifest.Id, progress);
+
+        Assert.That(report.Failure, Does.StartWith("wal: ").And.Contains($"lacks {later[0]}"), report.ToString());
+        Assert.That(report.Checks[^1].Outcome, Is.EqualTo(CheckOutcome.Skipped), report.ToString());
+        Assert.That(report.Checks[^1].Detail, Does.Contain("The check 'restore' could not be made"));
+        Assert.That((await backup.ListAsync()).Single().State, Is.EqualTo(BackupState.Failed));
+    }
+
+    [Test]
+    public async Task A_recovered_server_without_the_database_of_the_store_fails_the_verification()
+    {
+        var backup = NewBackup();
+        var manifest = await backup.TakeAsync(BackupKind.Physical);
+        await ChangeManifestAsync(manifest.Id, json => json["database"] = "gone");
+
+        Assert.That((await backup.VerifyAsync(manifest.Id)).Failure, Is.EqualTo("restore: the recovered server has no database gone"));
+    }
+
+    [Test]
     public async Task A_hole_is_told_to_whoever_restores_to_the_end()
     {
         var (backup, manifest, later) = await TakeAsync();
@@ -67,7 +127,7 @@ public sealed class WalArchiveTests : ArchivingFixture
     }
 
     [Test]
-    public async Task A_store_that_answers_none_of_the_recorded_searches_fails_the_verification()
+    public async Task A_store_that_was_emptied_after_the_backup_does_not_fail_the_verification()
     {
         var backup = NewPhysical();
         var manifest = await backup.TakeAsync(BackupKind.Physical);
@@ -76,7 +136,39 @@ public sealed class WalArchiveTests : ArchivingFixture
 
         var report = await backup.VerifyAsync(manifest.Id);
 
+        Assert.That(report.Passed, report.ToString());
+        Assert.That(Detail(report, "searches"), Does.StartWith("there is no memory where the recorded searches look"), report.ToString());
+    }
+
+    [Test]
+    public async Task A_store_that_answers_none_of_the_recorded_searches_fails_the_verification()
+    {
+        var backup = NewBackup();
+        var manifest = await backup.TakeAsync(BackupKind.Physical);
+        await ChangeManifestAsync(manifest.Id, json =>
+        {
+            foreach (var canary in json["canaries"]!.AsArray())
+                canary!["namespace"] = "elsewhere";
+        });
+
+        var report = await backup.VerifyAsync(manifest.Id);
+
         Assert.That(report.Failure, Does.StartWith("searches: none of the 5 recorded searches finds anything"), report.ToString());
+    }
+
+    /// <returns>A copy of the archive, which the server's user may read.</returns>
+    private string Copy()
+    {
+        var copy = Directory.CreateDirectory(Path.Combine(Root, "copy")).FullName;
+        SetMode(copy, 0b111_101_101);
+        foreach (var path in Directory.GetFiles(Archive))
+        {
+            var file = Path.Combine(copy, Path.GetFileName(path));
+            File.Copy(path, file);
+            SetMode(file, 0b110_100_100);
+        }
+
+        return copy;
     }
 
     /// <returns>The backup, and two segments that were archived after it.</returns>

@@ -20,7 +20,15 @@ internal sealed class BackupHealthCheck(StoreBackup backup, TimeProvider time) :
             : new HealthCheckResult(results.Min(one => one.Status), string.Join(' ', results.OrderBy(one => one.Status).Select(one => one.Description)));
     }
 
+    /// <summary>One made by hand beside scheduled ones of the other kind is not what is relied on.</summary>
     private HealthCheckResult Judge(BackupKind kind, List<BackupEntry> backups)
+    {
+        var result = JudgeAlone(kind, backups);
+        return result.Status == HealthStatus.Unhealthy && ScheduleOf(kind) is null && Enum.GetValues<BackupKind>().Any(one => ScheduleOf(one) is not null)
+            ? HealthCheckResult.Degraded(result.Description) : result;
+    }
+
+    private HealthCheckResult JudgeAlone(BackupKind kind, List<BackupEntry> backups)
     {
         var good = backups.Find(one => one.State == BackupState.Verified);
         if (backups.Find(one => one.State != BackupState.Unverified) is { State: BackupState.Failed } failed)

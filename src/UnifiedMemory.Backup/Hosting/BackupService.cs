@@ -18,31 +18,43 @@ internal sealed class BackupService(StoreBackup backup, ILogger logger, TimeProv
     {
         var options = backup.Options;
         return Task.WhenAll(
-            EachAsync(options.Schedule, token => RunAsync(BackupKind.Logical, options.Schedule!, token), stoppingToken),
-            EachAsync(options.PhysicalSchedule, token => RunAsync(BackupKind.Physical, options.PhysicalSchedule!, token), stoppingToken),
-            EachAsync(options.VerificationSchedule, token => VerifyAsync(BackupKind.Logical, options.VerificationSchedule!, token), stoppingToken),
-            EachAsync(options.VerificationSchedule, token => VerifyAsync(BackupKind.Physical, options.VerificationSchedule!, token), stoppingToken),
-            EachAsync(options.WalArchive, CheckArchivingAsync, stoppingToken));
+            EachAsync(options.Schedule, Run(BackupKind.Logical), stoppingToken),
+            EachAsync(options.PhysicalSchedule, Run(BackupKind.Physical), stoppingToken),
+            EachAsync(options.VerificationSchedule, Verify(BackupKind.Logical), stoppingToken),
+            EachAsync(options.VerificationSchedule, Verify(BackupKind.Physical), stoppingToken),
+            EachAsync(options.WalArchive, (_, token) => CheckArchivingAsync(token), stoppingToken));
+
+        Func<string, CancellationToken, Task<DateTimeOffset>> Run(BackupKind kind)
+        {
+            var retries = new VerificationRetries(options.RetryDelay);
+            return (schedule, token) => RunAsync(kind, schedule, retries, token);
+        }
+
+        Func<string, CancellationToken, Task<DateTimeOffset>> Verify(BackupKind kind)
+        {
+            var retries = new VerificationRetries(options.RetryDelay);
+            return (schedule, token) => VerifyAsync(kind, schedule, retries, token);
+        }
     }
 
     /// <param name="schedule">Null for never.</param>
     /// <param name="work">Does it when it is due, and returns when it is due next.</param>
     /// <param name="stoppingToken">Ends it.</param>
-    private async Task EachAsync(string? schedule, Func<CancellationToken, Task<DateTimeOffset>> work, CancellationToken stoppingToken)
+    private async Task EachAsync(string? schedule, Func<string, CancellationToken, Task<DateTimeOffset>> work, CancellationToken stoppingToken)
     {
         if (schedule is null)
             return;
         await Task.Yield();
         while (true)
         {
-            var due = await work(stoppingToken).ConfigureAwait(false);
+            var due = await work(schedule, stoppingToken).ConfigureAwait(false);
             var wait = due - time.GetUtcNow();
             if (wait > TimeSpan.Zero)
                 await Task.Delay(wait < LongestWait ? wait : LongestWait, time, stoppingToken).ConfigureAwait(false);
         }
     }
 
-    private async Task<DateTimeOffset> RunAsync(BackupKind kind, string expression, CancellationToken stoppingToken)
+    private async Task<DateTimeOffset> RunAsync(BackupKind kind, string expression, VerificationRetries retries, CancellationToken stoppingToken)
     {
         var schedule = new CronSchedule(expression, backup.Options.TimeZone);
         try
@@ -55,9 +67,7 @@ internal sealed class BackupService(StoreBackup backup, ILogger logger, TimeProv
                 due = await DueAsync().ConfigureAwait(false);
             }
 
-            var isDone = await VerifyNewAsync(kind, stoppingToken).ConfigureAwait(false);
-            var retry = time.GetUtcNow() + backup.Options.RetryDelay;
-            return isDone || due < retry ? due : retry;
+            return await VerifyNewAsync(kind, retries, stoppingToken).ConfigureAwait(false) is { } retry && retry < due ? retry : due;
         }
         catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
         {
@@ -70,23 +80,34 @@ internal sealed class BackupService(StoreBackup backup, ILogger logger, TimeProv
     }
 
     /// <summary>The newest one that nobody could verify yet: the one just made, or one whose verification was not possible before.</summary>
-    /// <returns>False when it has to be tried again.</returns>
-    private async Task<bool> VerifyNewAsync(BackupKind kind, CancellationToken stoppingToken)
+    /// <returns>When it has to be tried again; <c>null</c> for never.</returns>
+    private async Task<DateTimeOffset?> VerifyNewAsync(BackupKind kind, VerificationRetries retries, CancellationToken stoppingToken)
     {
         if (!backup.Options.VerifyAfterBackup)
-            return true;
+            return null;
         var newest = await NewestAsync(kind, stoppingToken).ConfigureAwait(false);
         if (newest is not { State: BackupState.Unverified })
-            return true;
+            return null;
+        if (retries.DueAt(newest.Id, time.GetUtcNow()) is var due && due > time.GetUtcNow())
+            return due;
         try
         {
-            return await backup.TryVerifyAsync(newest.Id, report => report is null, stoppingToken).ConfigureAwait(false);
+            if (!await backup.TryVerifyAsync(newest.Id, report => report is null, stoppingToken).ConfigureAwait(false))
+                return time.GetUtcNow() + backup.Options.RetryDelay;
+            retries.Succeed();
+            return null;
         }
         catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
         {
-            Log.VerificationImpossible(logger, exception, newest.Id, backup.Options.RetryDelay);
-            return false;
+            return Retry(retries, newest.Id, exception);
         }
+    }
+
+    private DateTimeOffset Retry(VerificationRetries retries, string id, Exception exception)
+    {
+        var delay = retries.Fail(id, time.GetUtcNow());
+        Log.VerificationImpossible(logger, exception, id, delay);
+        return time.GetUtcNow() + delay;
     }
 
     /// <summary>What bears a later time than now was made while the clock was wrong, and would never be followed by another one.</summary>
@@ -112,7 +133,7 @@ internal sealed class BackupService(StoreBackup backup, ILogger logger, TimeProv
     }
 
     /// <summary>The newest backup of each kind again, so that the target's decay is noticed, and not only the making of backups.</summary>
-    private async Task<DateTimeOffset> VerifyAsync(BackupKind kind, string expression, CancellationToken stoppingToken)
+    private async Task<DateTimeOffset> VerifyAsync(BackupKind kind, string expression, VerificationRetries retries, CancellationToken stoppingToken)
     {
         var schedule = new CronSchedule(expression, backup.Options.TimeZone);
         var newest = "";
@@ -122,10 +143,14 @@ internal sealed class BackupService(StoreBackup backup, ILogger logger, TimeProv
                 return time.GetUtcNow() + backup.Options.RetryDelay;
             newest = entry.Id;
             var due = DueAfter(await backup.GetReportAsync(newest, stoppingToken).ConfigureAwait(false));
+            if (due <= time.GetUtcNow())
+                due = retries.DueAt(newest, time.GetUtcNow());
             if (due > time.GetUtcNow())
                 return due;
-            return await backup.TryVerifyAsync(newest, report => DueAfter(report) <= time.GetUtcNow(), stoppingToken).ConfigureAwait(false)
-                ? time.GetUtcNow() : time.GetUtcNow() + backup.Options.RetryDelay;
+            if (!await backup.TryVerifyAsync(newest, report => DueAfter(report) <= time.GetUtcNow(), stoppingToken).ConfigureAwait(false))
+                return time.GetUtcNow() + backup.Options.RetryDelay;
+            retries.Succeed();
+            return time.GetUtcNow();
 
             DateTimeOffset DueAfter(VerificationReport? report)
             {
@@ -135,8 +160,7 @@ internal sealed class BackupService(StoreBackup backup, ILogger logger, TimeProv
         }
         catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
         {
-            Log.VerificationImpossible(logger, exception, newest, backup.Options.RetryDelay);
-            return time.GetUtcNow() + backup.Options.RetryDelay;
+            return Retry(retries, newest, exception);
         }
     }
 }

@@ -20,6 +20,9 @@ internal static partial class Log
     [LoggerMessage(204, LogLevel.Warning, "What an unfinished backup {Id} has left in {Target} could not be deleted; the next backup does it")]
     public static partial void NotDeleted(ILogger logger, Exception exception, string id, string target);
 
+    [LoggerMessage(205, LogLevel.Warning, "A marker of the backup could not be written to {Archive}: where others remove old log there, they do not see that it is needed from {FirstFile} on")]
+    public static partial void NotMarked(ILogger logger, Exception exception, string archive, string firstFile);
+
     [LoggerMessage(210, LogLevel.Information, "Backup {Id} is verified: every check passed in {Duration}, recovery took {RecoveryTime}")]
     public static partial void Verified(ILogger logger, string id, TimeSpan duration, TimeSpan? recoveryTime);
 
@@ -40,6 +43,9 @@ internal static partial class Log
 
     [LoggerMessage(222, LogLevel.Error, "Whether the write-ahead log is archived could not be seen")]
     public static partial void ArchivingUnknown(ILogger logger, Exception exception);
+
+    [LoggerMessage(223, LogLevel.Error, "Backup {Id} is verified, and older ones could not be removed after it; that is tried again after the next one")]
+    public static partial void RetentionFailed(ILogger logger, Exception exception, string id);
 
     [LoggerMessage(230, LogLevel.Information, "Restored {Id} into {Destination} in {Duration}")]
     public static partial void Restored(ILogger logger, string id, string destination, TimeSpan duration);

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Dapper;
 using Npgsql;
 using UnifiedMemory.Backup.Keeping;
@@ -24,9 +25,14 @@ internal sealed class ArchiveCheck(string archive, string dataDirectory, TimePro
     {
         // pg_basebackup has put there what it needs, and nothing else.
         var needed = Needed();
-        return needed.Count > 0
-            ? ArchivedLog.Read(archive, [.. needed.Select(file => file.Name)], needed[0].Length)
-            : throw new CheckFailedException("the backup holds no segment of its log");
+        if (needed.Count == 0)
+            throw new CheckFailedException("the backup holds no segment of its log");
+        var log = Once();
+
+        // A directory that is written to meanwhile is read as it was at no moment: what was renamed may be seen under neither name.
+        return log.Problem.Length > 0 ? Once() : log;
+
+        ArchivedLog Once() => ArchivedLog.Read(archive, [.. needed.Select(file => file.Name)], needed[0].Length);
     }
 
     /// <exception cref="CheckFailedException">Something is missing.</exception>
@@ -66,7 +72,7 @@ internal sealed class ArchiveCheck(string archive, string dataDirectory, TimePro
                 return identifier == IdentifierOfBackup() ? (lastArchived, "") : (null, "; the live server is another one, and was not asked");
             }
         }
-        catch (NpgsqlException)
+        catch (Exception exception) when (exception is NpgsqlException or SocketException)
         {
             // A backup is verified also when its server is gone.
             return (null, "; the live server could not be asked what it has archived");

@@ -27,6 +27,9 @@ internal sealed class ArchivedLog
 
     public int Count => _found.Count;
 
+    /// <summary>Whether there is more than the backup itself needs.</summary>
+    public bool GoesOn { get; private set; }
+
     /// <summary>The segment after the newest whole one, as far as pg_receivewal has received it; <c>null</c> when there is none.</summary>
     public string? Begun { get; private set; }
 
@@ -50,21 +53,38 @@ internal sealed class ArchivedLog
         {
             if (!LogSegment.TryParse(file.Name, segmentBytes, out var segment) || segment.Number < first.Number || log.NameOf(segment.Number) != file.Name)
                 continue;
-            if (file.Length == segmentBytes)
+            if (LengthOf(file) is not { } length)
+                continue;
+            if (length == segmentBytes)
                 log._found.Add(segment.Number);
             else
-                wrong.Add(string.Create(CultureInfo.InvariantCulture, $"{file.Name} has {file.Length} bytes instead of {segmentBytes}"));
+                wrong.Add(string.Create(CultureInfo.InvariantCulture, $"{file.Name} has {length} bytes instead of {segmentBytes}"));
         }
 
         if (log.Newest is not null && log.NameOf(log._found.Max + 1) is var next && new FileInfo(Path.Combine(directory, next + ".partial")) is { Exists: true } partial
             && partial.Length == segmentBytes)
             log.Begun = next;
-        log.Judge(directory, first.Number, LogSegment.Parse(needed[^1], segmentBytes).Number, wrong);
+        var last = LogSegment.Parse(needed[^1], segmentBytes).Number;
+        log.GoesOn = log._found.Count > 0 && (log._found.Max > last || log.Begun is not null);
+        log.Judge(directory, first.Number, last, wrong);
         return log;
     }
 
     /// <summary>Whether a recovery that came to a place has read the newest whole segment.</summary>
     public bool IsReadBy(ulong position) => _found.Count == 0 || (long)((position - 1) / (ulong)_segmentBytes) >= _found.Max;
+
+    /// <returns><c>null</c> when it was renamed or removed since its directory was read.</returns>
+    private static long? LengthOf(FileInfo file)
+    {
+        try
+        {
+            return file.Length;
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+    }
 
     private void Judge(string directory, long first, long lastNeeded, List<string> wrong)
     {

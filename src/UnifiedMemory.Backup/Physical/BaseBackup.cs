@@ -1,9 +1,11 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Dapper;
+using Microsoft.Extensions.Logging;
 using UnifiedMemory.Backup.Catalogue;
 using UnifiedMemory.Backup.Contents;
 using UnifiedMemory.Backup.Dumping;
+using UnifiedMemory.Backup.Monitoring;
 using UnifiedMemory.Backup.Programs;
 
 namespace UnifiedMemory.Backup.Physical;
@@ -11,12 +13,10 @@ namespace UnifiedMemory.Backup.Physical;
 /// <summary>
 /// pg_basebackup as one stream, with the log that makes it consistent and a manifest that pg_verifybackup compares it with.
 /// </summary>
-internal sealed partial class BaseBackup(BackupOptions options, StoreNames names, PostgresPrograms programs)
+internal sealed partial class BaseBackup(BackupOptions options, StoreNames names, PostgresPrograms programs, ILogger logger)
 {
-    /// <summary>What the label of a backup follows, in the file that it leaves in the archive of the log.</summary>
-    public const string LabelLine = "LABEL: ";
-
-    private const string FileNameSql = "SELECT pg_walfile_name(@position::pg_lsn)";
+    private const string FileNameSql =
+        "SELECT file_name, file_offset, current_setting('archive_mode') = 'off' FROM pg_walfile_name_offset(@position::pg_lsn)";
 
     public async Task<(RecordedContents Contents, long Bytes, string Sha256, string FirstWalFile)> RunAsync(
         BackupSession session, BackupId id, IProgress<BackupProgress>? progress, CancellationToken cancellationToken)
@@ -38,15 +38,34 @@ internal sealed partial class BaseBackup(BackupOptions options, StoreNames names
             var start = StartPoint().Match(messages);
             if (!start.Success)
                 throw new UnifiedMemoryException("backup", $"pg_basebackup did not say where its log starts: {messages}", isTransient: false);
-            var file = await session.Connection.ExecuteScalarAsync<string>(new CommandDefinition(
+            var (file, offset, isReceived) = await session.Connection.QuerySingleAsync<(string, int, bool)>(new CommandDefinition(
                 FileNameSql, new { position = start.Groups["position"].Value }, cancellationToken: cancellationToken)).ConfigureAwait(false);
             var timeline = int.Parse(start.Groups["timeline"].ValueSpan, CultureInfo.InvariantCulture);
-            return (contents, bytes, sha256, timeline.ToString("X8", CultureInfo.InvariantCulture) + file![8..]);
+            var firstFile = timeline.ToString("X8", CultureInfo.InvariantCulture) + file[8..];
+
+            // Where the server archives, its own marker comes, and archive_command refuses to change what is there.
+            if (isReceived)
+                Mark(firstFile, offset, $"{id} {label}");
+            return (contents, bytes, sha256, firstFile);
         }
         catch
         {
             await session.EndProgramsAsync(CancellationToken.None).ConfigureAwait(false);
             throw;
+        }
+    }
+
+    private void Mark(string firstFile, int offset, string label)
+    {
+        if (options.WalArchive is not { } archive)
+            return;
+        try
+        {
+            BackupMarker.Write(archive, firstFile, offset, label);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            Log.NotMarked(logger, exception, archive, firstFile);
         }
     }
 

@@ -20,10 +20,7 @@ internal sealed class PhysicalRestore(PostgresPrograms programs, ServerAddress l
         CheckList checks, string archive, string? dataDirectory, string workDirectory, string? walArchive, DateTimeOffset? targetTime,
         Action<BackupPhase> onPhase, CancellationToken cancellationToken)
     {
-        // A base backup is for its own major version.
-        var major = int.Parse(manifest.ServerVersion.Split('.')[0], CultureInfo.InvariantCulture);
-        var postgres = await programs.FindAsync("postgres", major, exactly: true, cancellationToken).ConfigureAwait(false);
-        var verify = await programs.FindAsync("pg_verifybackup", major, exactly: true, cancellationToken).ConfigureAwait(false);
+        var (postgres, verify) = await FindProgramsAsync(cancellationToken).ConfigureAwait(false);
         var control = Path.Combine(Path.GetDirectoryName(postgres)!, "pg_ctl");
         using var sockets = await SocketDirectory.CreateAsync(workDirectory, control, cancellationToken).ConfigureAwait(false);
         var directory = ServerDirectory.Create(dataDirectory ?? sockets.Data);
@@ -46,10 +43,12 @@ internal sealed class PhysicalRestore(PostgresPrograms programs, ServerAddress l
                     return detail;
                 }).ConfigureAwait(false);
             }
-            else if (targetTime is null && archived.Read().Problem is { Length: > 0 } problem)
+            else if (targetTime is null)
             {
-                // Whoever recovers wants what there is, and must know that it is not all.
-                remark = $", which is not whole: {problem}";
+                // Whoever recovers wants what there is, and must know when it is not all.
+                log = archived.Read();
+                if (log.Problem.Length > 0)
+                    remark = $"; the log is not whole: {log.Problem}";
             }
         }
 
@@ -70,13 +69,24 @@ internal sealed class PhysicalRestore(PostgresPrograms programs, ServerAddress l
         await using (server.ConfigureAwait(false))
         {
             if (!await checks.RunAsync(
-                "restore", async () => await server.WaitAsync(address, targetTime, log, time, cancellationToken).ConfigureAwait(false) + remark, recovers: true).ConfigureAwait(false))
+                "restore", async () => await server.WaitAsync(
+                    address, targetTime, log, isAllNeeded: dataDirectory is null, time, cancellationToken).ConfigureAwait(false) + remark, recovers: true).ConfigureAwait(false))
                 return false;
             onPhase(BackupPhase.Checking);
-            await new RestoredStore(programs, manifest).CheckAsync(checks, address, isScratch: dataDirectory is null, cancellationToken).ConfigureAwait(false);
+            await new RestoredStore(programs, manifest).CheckAsync(checks, address, isScratch: dataDirectory is null, isLater: dataDirectory is not null || (log?.GoesOn ?? walArchive is not null), cancellationToken).ConfigureAwait(false);
         }
 
         settings.TakeBack();
         return checks.Checks.Any(check => check is { Name: "store", Outcome: CheckOutcome.Passed });
+    }
+
+    /// <summary>A base backup is for its own major version.</summary>
+    /// <exception cref="UnifiedMemoryException">One is missing.</exception>
+    public async Task<(string Postgres, string Verify)> FindProgramsAsync(CancellationToken cancellationToken)
+    {
+        var major = int.Parse(manifest.ServerVersion.Split('.')[0], CultureInfo.InvariantCulture);
+        return (
+            await programs.FindAsync("postgres", major, exactly: true, cancellationToken).ConfigureAwait(false),
+            await programs.FindAsync("pg_verifybackup", major, exactly: true, cancellationToken).ConfigureAwait(false));
     }
 }

@@ -44,18 +44,20 @@ internal sealed class RecoveringServer : IAsyncDisposable
     /// <summary>Waits until it has recovered and takes writes.</summary>
     /// <param name="address">Its database of the store.</param>
     /// <param name="targetTime">Where it is to stop; <c>null</c> for the end of the log.</param>
-    /// <param name="log">The log that it must have read to its end; <c>null</c> for whatever it finds.</param>
+    /// <param name="log">The log that it is to read to its end; <c>null</c> for whatever it finds.</param>
+    /// <param name="isAllNeeded">Whether it fails when it did not; else that is told.</param>
     /// <param name="time">The clock.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="CheckFailedException">It ended, or too early; the message says why.</exception>
     public async Task<string> WaitAsync(
-        ServerAddress address, DateTimeOffset? targetTime, ArchivedLog? log, TimeProvider time, CancellationToken cancellationToken)
+        ServerAddress address, DateTimeOffset? targetTime, ArchivedLog? log, bool isAllNeeded, TimeProvider time, CancellationToken cancellationToken)
     {
         while (true)
         {
             if (_running.IsCompleted)
             {
                 var result = await _running.ConfigureAwait(false);
+                result = result with { Messages = WithoutRefusals(result.Messages) };
                 if (targetTime is { } target && result.Messages.Contains(EndOfLog, StringComparison.Ordinal))
                 {
                     throw new CheckFailedException(
@@ -74,12 +76,20 @@ internal sealed class RecoveringServer : IAsyncDisposable
                     var (isRecovering, position) = await connection.QuerySingleAsync<(bool, string?)>(StateSql).ConfigureAwait(false);
                     if (!isRecovering)
                     {
-                        // It takes a damaged segment for the end of the log, and says nothing.
-                        if (log is not null && LogSegment.TryParsePosition(position ?? "", out var end) && !log.IsReadBy(end))
-                            throw new CheckFailedException($"the recovery ended at {position}, and the archive goes on to {log.Newest}: the log is damaged there");
-                        return "recovered " + (targetTime is { } reached ? $"to {reached.UtcDateTime:yyyy-MM-dd HH:mm:ss.ffffff} UTC" : "to the end of the log");
+                        // PostgreSQL takes a damaged segment for the end of the log, and says nothing.
+                        var early = log is not null && LogSegment.TryParsePosition(position ?? "", out var end) && !log.IsReadBy(end)
+                            ? $"the recovery ended at {position}, and the archive goes on to {log.Newest}: the log is damaged there" : "";
+                        if (early.Length > 0 && isAllNeeded)
+                            throw new CheckFailedException(early);
+                        return "recovered " + (targetTime is { } reached ? $"to {reached.UtcDateTime:yyyy-MM-dd HH:mm:ss.ffffff} UTC" : "to the end of the log")
+                            + (early.Length > 0 ? $"; {early}, and what was written after it is lost" : "");
                     }
                 }
+            }
+            catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InvalidCatalogName)
+            {
+                // Not as with other servers: this one was made from the backup.
+                throw new CheckFailedException($"the recovered server has no database {address.Database}");
             }
             catch (NpgsqlException exception) when (exception is not PostgresException { SqlState: not "57P03" })
             {
@@ -88,6 +98,16 @@ internal sealed class RecoveringServer : IAsyncDisposable
 
             await Task.Delay(PollInterval, time, cancellationToken).ConfigureAwait(false);
         }
+    }
+
+    /// <summary>It logs each connection that it refuses while it recovers: those of the waiting here, which say nothing of how it ended.</summary>
+    internal static string WithoutRefusals(string messages)
+    {
+        var lines = messages.Split('\n');
+        return string.Join('\n', lines.Where((line, i) => !IsRefusal(line) && !(i > 0 && IsRefusal(lines[i - 1]) && line.Contains("DETAIL:", StringComparison.Ordinal))));
+
+        static bool IsRefusal(string line) =>
+            line.Contains("FATAL:", StringComparison.Ordinal) && line.Contains("the database system is ", StringComparison.Ordinal);
     }
 
     public async ValueTask DisposeAsync()

@@ -10,6 +10,9 @@ namespace UnifiedMemory.Backup.Physical;
 /// </summary>
 internal sealed class RecoverySettings(string dataDirectory, string socketDirectory, string? walArchive, DateTimeOffset? targetTime)
 {
+    /// <summary>Not 126 and 127, which PostgreSQL tells as a missing command, nor what a shell makes of a signal.</summary>
+    private const int Fatal = 200;
+
     private const string AccessRules = "local all all trust\n";
 
     private readonly string _automatic = Path.Combine(dataDirectory, "postgresql.auto.conf");
@@ -39,15 +42,19 @@ internal sealed class RecoverySettings(string dataDirectory, string socketDirect
     }
 
     /// <summary>
-    /// A command for the shell, in which PostgreSQL replaces %f and %p. The newest segment of pg_receivewal is whole in size, and called
-    /// .partial; what an interrupted archive_command has left is called so, too, is shorter, and would end the recovery.
+    /// A command for the shell, in which PostgreSQL replaces %f and %p. It takes a failure for the end of the log, and recovers to there,
+    /// unless the exit code is above 125: so with what is there and cannot be read. The newest segment of pg_receivewal is whole in size, and
+    /// called .partial; what an interrupted archive_command has left is called so, too, is shorter, and would end the recovery.
     /// </summary>
     internal static string RestoreCommand(string walArchive, long segmentBytes)
     {
-        var file = $"'{walArchive.Replace("'", "'\\''", StringComparison.Ordinal).Replace("%", "%%", StringComparison.Ordinal).TrimEnd('/')}/%f'";
+        var directory = $"'{walArchive.Replace("'", "'\\''", StringComparison.Ordinal).Replace("%", "%%", StringComparison.Ordinal).TrimEnd('/')}/'";
+        var file = directory + "%f";
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"if test -f {file}; then cp {file} \"%p\"; else test -f {file}.partial && test $(wc -c < {file}.partial) -eq {segmentBytes} && cp {file}.partial \"%p\"; fi");
+            $$"""
+            unreadable() { echo "permission denied for the archive of the log, or there is none" >&2; exit {{Fatal}}; }; if test -f {{file}}; then cp {{file}} "%p" || exit {{Fatal}}; elif test -f {{file}}.partial; then test -r {{file}}.partial || unreadable; test $(wc -c < {{file}}.partial) -eq {{segmentBytes}} || exit 1; cp {{file}}.partial "%p" || exit {{Fatal}}; else test -x {{directory}} || unreadable; exit 1; fi
+            """);
     }
 
     private long SegmentBytes() => new DirectoryInfo(Path.Combine(dataDirectory, "pg_wal")).EnumerateFiles()

@@ -56,7 +56,11 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
                     Environment = database.ToEnvironment(settings),
                 }, cancellationToken).ConfigureAwait(false);
             if (result.ExitCode != 0)
-                throw CheckFaults.Of(result, $"{manifest.FileName} cannot be restored: {WithoutContent(result.Messages)}");
+            {
+                result = result with { Messages = WithoutContent(result.Messages) };
+                throw CheckFaults.Of(result, $"{manifest.FileName} cannot be restored: {result.Messages}");
+            }
+
             foreach (var table in manifest.Tables)
             {
                 await connection.ExecuteAsync(new CommandDefinition(
@@ -67,9 +71,19 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
         return $"restored with {jobs} {(jobs == 1 ? "connection" : "connections")}, indexes built with {memory >> 20} MiB each";
     }
 
-    /// <summary>The context of a failed COPY quotes the row, which is a memory's content.</summary>
-    private static string WithoutContent(string messages) => string.Join('\n', messages.Split('\n').Where(line =>
-        !line.StartsWith("CONTEXT:", StringComparison.Ordinal) && !line.StartsWith("DETAIL:", StringComparison.Ordinal)));
+    /// <summary>The context of a failed COPY quotes the row, which is a memory's content, and may have many lines.</summary>
+    internal static string WithoutContent(string messages)
+    {
+        var isContent = false;
+        return string.Join('\n', messages.Split('\n').Where(line =>
+        {
+            if (line.StartsWith("CONTEXT:", StringComparison.Ordinal) || line.StartsWith("DETAIL:", StringComparison.Ordinal))
+                isContent = true;
+            else if (line.StartsWith("pg_restore:", StringComparison.Ordinal))
+                isContent = false;
+            return !isContent;
+        }));
+    }
 
     private long MemoryBytes()
     {
@@ -106,6 +120,7 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
         CommandDefinition Command(string sql, object? parameters = null) => new(sql, parameters, cancellationToken: cancellationToken);
     }
 
-    private Task<string> FindAsync(CancellationToken cancellationToken) => programs.FindAsync(
+    /// <exception cref="UnifiedMemoryException">There is none.</exception>
+    public Task<string> FindAsync(CancellationToken cancellationToken) => programs.FindAsync(
         "pg_restore", int.Parse(manifest.ServerVersion.Split('.')[0], CultureInfo.InvariantCulture), exactly: false, cancellationToken);
 }

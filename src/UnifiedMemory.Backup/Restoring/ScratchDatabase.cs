@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Dapper;
 using Npgsql;
 using UnifiedMemory.Backup.Contents;
@@ -46,10 +47,7 @@ internal sealed class ScratchDatabase : IAsyncDisposable
                 await ExecuteAsync(server, $"CREATE DATABASE {RowText.Quote(address.Database)} TEMPLATE template0", cancellationToken).ConfigureAwait(false);
                 try
                 {
-                    // A session in it, to its end, tells others that it is in use.
-                    var session = await address.OpenAsync(cancellationToken).ConfigureAwait(false);
-                    await session.ExecuteAsync(StaySql).ConfigureAwait(false);
-                    return new ScratchDatabase(server, started, address, session);
+                    return new ScratchDatabase(server, started, address, await OpenAsync(server, address, cancellationToken).ConfigureAwait(false));
                 }
                 catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InvalidCatalogName)
                 {
@@ -71,10 +69,43 @@ internal sealed class ScratchDatabase : IAsyncDisposable
 
         // Not cancelled: until the next one, nobody else would drop it.
         if (_private is null or { Origin: not LocalPostgresOrigin.LocalBinaries })
-            await ExecuteAsync(_server, $"DROP DATABASE IF EXISTS {RowText.Quote(Address.Database)} WITH (FORCE)", CancellationToken.None).ConfigureAwait(false);
+            await ExecuteAsync(_server, DropSql(Address), CancellationToken.None).ConfigureAwait(false);
         if (_private is not null)
             await _private.DisposeAsync().ConfigureAwait(false);
     }
+
+    /// <summary>A session in it, to its end, tells others that it is in use.</summary>
+    private static async Task<NpgsqlConnection> OpenAsync(ServerAddress server, ServerAddress address, CancellationToken cancellationToken)
+    {
+        NpgsqlConnection? session = null;
+        try
+        {
+            session = await address.OpenAsync(cancellationToken).ConfigureAwait(false);
+            await session.ExecuteAsync(new CommandDefinition(StaySql, cancellationToken: cancellationToken)).ConfigureAwait(false);
+            return session;
+        }
+        catch
+        {
+            if (session is not null)
+                await session.DisposeAsync().ConfigureAwait(false);
+            await DropQuietlyAsync(server, address).ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>What is left goes with the next one. The failure that led here is the one to tell.</summary>
+    private static async Task DropQuietlyAsync(ServerAddress server, ServerAddress address)
+    {
+        try
+        {
+            await ExecuteAsync(server, DropSql(address), CancellationToken.None).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is NpgsqlException or SocketException)
+        {
+        }
+    }
+
+    private static string DropSql(ServerAddress address) => $"DROP DATABASE IF EXISTS {RowText.Quote(address.Database)} WITH (FORCE)";
 
     /// <summary>One that is thrown away needs no log that others could follow.</summary>
     private static async Task<LocalPostgres> StartAsync(CancellationToken cancellationToken)

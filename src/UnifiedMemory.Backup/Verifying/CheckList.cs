@@ -10,8 +10,30 @@ internal sealed class CheckList(TimeProvider time)
 
     public IReadOnlyList<VerificationCheck> Checks => _checks;
 
+    /// <summary>Why no more checks were made after one had failed; empty when nothing kept them.</summary>
+    public string Interruption { get; private set; } = "";
+
+    private bool HasFailure => _checks.Exists(check => check.Outcome == CheckOutcome.Failed);
+
     /// <summary>The time of the checks that are needed for recovering, too.</summary>
     public TimeSpan RecoveryTime { get; private set; }
+
+    /// <summary>Makes one check after another. What keeps the rest from being made does not undo that one has failed.</summary>
+    /// <param name="checks">Makes them.</param>
+    /// <returns>What it returned; <c>default</c> when it could not go on.</returns>
+    public async Task<T?> RunAllAsync<T>(Func<Task<T>> checks)
+    {
+        try
+        {
+            return await checks().ConfigureAwait(false);
+        }
+        catch (Exception exception) when (HasFailure && exception is not OperationCanceledException)
+        {
+            Interruption = exception.Message;
+            _checks.Add(new VerificationCheck("rest", CheckOutcome.Skipped, Interruption, TimeSpan.Zero));
+            return default;
+        }
+    }
 
     /// <param name="name">What is looked at.</param>
     /// <param name="check">Returns what was found, or throws.</param>

@@ -9,9 +9,10 @@ internal sealed class RestoredStore(PostgresPrograms programs, BackupManifest ma
     /// <param name="checks">Where the outcome goes.</param>
     /// <param name="address">The database.</param>
     /// <param name="isScratch">Whether it is thrown away afterwards, and so may be changed.</param>
+    /// <param name="isLater">Whether it is of a later moment than its backup.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>Whether the store opens.</returns>
-    public async Task<bool> CheckAsync(CheckList checks, ServerAddress address, bool isScratch, CancellationToken cancellationToken)
+    public async Task<bool> CheckAsync(CheckList checks, ServerAddress address, bool isScratch, bool isLater, CancellationToken cancellationToken)
     {
         RecordedContents? contents;
         var connection = await address.OpenAsync(cancellationToken).ConfigureAwait(false);
@@ -23,7 +24,7 @@ internal sealed class RestoredStore(PostgresPrograms programs, BackupManifest ma
         }
 
         // The last one, as it may migrate.
-        await new StoreAnswers(manifest, contents).RunAsync(checks, address.ConnectionString, isScratch, cancellationToken).ConfigureAwait(false);
+        await new StoreAnswers(manifest, contents).RunAsync(checks, address.ConnectionString, isScratch, isLater, cancellationToken).ConfigureAwait(false);
         return checks.Checks.Any(check => check is { Name: "store", Outcome: CheckOutcome.Passed });
     }
 }

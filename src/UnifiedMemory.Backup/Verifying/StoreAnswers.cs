@@ -16,7 +16,7 @@ internal sealed class StoreAnswers(BackupManifest manifest, RecordedContents? co
 
     private bool _isOlder;
 
-    public async Task RunAsync(CheckList checks, string connectionString, bool isScratch, CancellationToken cancellationToken)
+    public async Task RunAsync(CheckList checks, string connectionString, bool isScratch, bool isLater, CancellationToken cancellationToken)
     {
         var options = new UnifiedMemoryOptions
         {
@@ -37,7 +37,7 @@ internal sealed class StoreAnswers(BackupManifest manifest, RecordedContents? co
                 _ when _isOlder => throw new CheckSkippedException("the store is not migrated yet"),
                 _ when _space != manifest.Space => throw new CheckSkippedException("the embedding space was changed after the backup"),
                 { Canaries.Count: 0 } => throw new CheckSkippedException("no search was recorded: the store held no memory without an expiry"),
-                { Kind: BackupKind.Physical } => AnswerAsync(store, isScratch, cancellationToken),
+                { Kind: BackupKind.Physical } => AnswerAsync(store, isLater, cancellationToken),
                 _ => CompareAsync(store, cancellationToken),
             }).ConfigureAwait(false);
         }
@@ -86,8 +86,8 @@ internal sealed class StoreAnswers(BackupManifest manifest, RecordedContents? co
         return $"{manifest.Canaries.Count} searches find the {expected} recorded memories; as the store plans them, {foundByIndex}";
     }
 
-    /// <summary>At a moment that somebody chose, there may be nothing to find; after the whole log there must be.</summary>
-    private async Task<string> AnswerAsync(UnifiedMemoryStore store, bool isWholeLog, CancellationToken cancellationToken)
+    /// <summary>After the backup, everything that was there may have been deleted; where memories are, a search finds some.</summary>
+    private async Task<string> AnswerAsync(UnifiedMemoryStore store, bool isLater, CancellationToken cancellationToken)
     {
         var found = 0;
         for (var i = 0; i < manifest.Canaries.Count; i++)
@@ -97,9 +97,9 @@ internal sealed class StoreAnswers(BackupManifest manifest, RecordedContents? co
             var count = 0L;
             foreach (var name in manifest.Canaries.Select(canary => canary.Namespace).Distinct())
                 count += await store.CountAsync(new MemoryFilter { Namespace = name }, cancellationToken).ConfigureAwait(false);
-            if (count > 0 || isWholeLog)
+            if (count > 0 || !isLater)
                 throw new CheckFailedException($"none of the {manifest.Canaries.Count} recorded searches finds anything; there are {count} memories where they look");
-            throw new CheckSkippedException("there is no memory where the recorded searches look, at that moment");
+            throw new CheckSkippedException("there is no memory where the recorded searches look: the log after the backup has removed them all");
         }
 
         return $"{manifest.Canaries.Count} searches answer with {found} memories; of which moment is told by the recovery, so they are not compared";
