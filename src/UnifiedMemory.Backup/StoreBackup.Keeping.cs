@@ -150,23 +150,27 @@ public sealed partial class StoreBackup
             return 0;
         var own = all.Select(backup => backup.Id).ToHashSet();
         var names = Directory.EnumerateFiles(archive).Select(path => Path.GetFileName(path)!).ToList();
+        var markers = new List<(string Name, string Id, bool IsLabelOwn)>();
         foreach (var name in names.Where(WalFiles.IsOfBackup))
         {
-            // A base backup of somebody else's needs the log from there on. Before labels told server and target, the store alone did.
-            if (!IsOwn(own, labels, await File.ReadAllLinesAsync(Path.Combine(archive, name), cancellationToken).ConfigureAwait(false)))
-                needed.Add(name);
+            var (id, label) = LabelIn(await File.ReadAllLinesAsync(Path.Combine(archive, name), cancellationToken).ConfigureAwait(false));
+            markers.Add((name, id, labels.Contains(label)));
         }
 
+        // A base backup of somebody else's needs the log from there on. Before labels told server and target, the store alone did. One that was
+        // here a moment ago is own also under another label, which changes with the target's path; unless own labels tell which one it is:
+        // two databases may have begun theirs in the same millisecond.
+        own.ExceptWith(markers.Where(marker => marker.IsLabelOwn).Select(marker => marker.Id));
+        needed.AddRange(markers.Where(marker => !marker.IsLabelOwn && !own.Contains(marker.Id)).Select(marker => marker.Name));
         var removable = WalFiles.Removable(names, needed).ToList();
         foreach (var name in removable)
             File.Delete(Path.Combine(archive, name));
         return removable.Count;
     }
 
-    /// <summary>One that was here a moment ago is, whatever its label says: that changes with the target's path.</summary>
-    private bool IsOwn(HashSet<string> own, IReadOnlyList<string> labels, IEnumerable<string> lines) =>
+    /// <returns>Both empty for what is not of a store of this schema.</returns>
+    private (string Id, string Label) LabelIn(IEnumerable<string> lines) =>
         lines.FirstOrDefault(line => line.StartsWith(BackupMarker.LabelLine, StringComparison.Ordinal)) is { } line
         && line[BackupMarker.LabelLine.Length..].Split(' ') is [var id, var label]
-        && BackupId.TryParse(id, out var backup, out _) && backup.Schema == _names.Main
-        && (own.Contains(id) || labels.Contains(label));
+        && BackupId.TryParse(id, out var backup, out _) && backup.Schema == _names.Main ? (id, label) : ("", "");
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Net.Sockets;
 using System.Text.Json;
 using Npgsql;
 using UnifiedMemory.Backup.Catalogue;
@@ -42,9 +41,9 @@ public sealed partial class StoreBackup
         {
             session = await RequireSessionAsync(cancellationToken).ConfigureAwait(false);
         }
-        catch (UnifiedMemoryException exception) when (exception.InnerException is NpgsqlException or SocketException)
+        catch (UnifiedMemoryException exception) when (exception.InnerException is NpgsqlException)
         {
-            // A backup is needed most when its server is gone. Npgsql lets a failed look-up of its name through as it is.
+            // A backup is needed most when its server is gone.
             Log.VerifiedWithoutLock(_logger, exception, id);
         }
 

@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Dapper;
 using Npgsql;
 using UnifiedMemory.Backup.Keeping;
@@ -72,7 +71,7 @@ internal sealed class ArchiveCheck(string archive, string dataDirectory, TimePro
                 return identifier == IdentifierOfBackup() ? (lastArchived, "") : (null, "; the live server is another one, and was not asked");
             }
         }
-        catch (Exception exception) when (exception is NpgsqlException or SocketException)
+        catch (NpgsqlException)
         {
             // A backup is verified also when its server is gone.
             return (null, "; the live server could not be asked what it has archived");

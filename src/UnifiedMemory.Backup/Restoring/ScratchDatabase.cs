@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Dapper;
 using Npgsql;
 using UnifiedMemory.Backup.Contents;
@@ -100,7 +99,7 @@ internal sealed class ScratchDatabase : IAsyncDisposable
         {
             await ExecuteAsync(server, DropSql(address), CancellationToken.None).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is NpgsqlException or SocketException)
+        catch (NpgsqlException)
         {
         }
     }
