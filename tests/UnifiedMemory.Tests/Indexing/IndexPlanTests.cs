@@ -86,7 +86,7 @@ public sealed class IndexPlanTests
     public void Samples_are_fewer_where_an_exact_search_takes_long()
     {
         Assert.That(
-            ((long[])[0, 10_000, 100_000, 1_000_000, 100_000_000]).Select(RecallMeasurement.SamplesFor), Is.EqualTo(new[] { 100, 100, 50, 25, 25 }));
+            ((long[])[0, 100_000, 400_000, 1_000_000, 100_000_000]).Select(RecallMeasurement.SamplesFor), Is.EqualTo(new[] { 200, 200, 50, 25, 25 }));
     }
 
     [TestCase("0.8.0", ExpectedResult = false)]
