@@ -48,6 +48,10 @@ public sealed class GateTests : FaultFixture
     {
         const int poolSize = 10;
         await using var database = NewDatabase(poolSize);
+        // A slow machine would spend the storm on opening connections, and no statement would be under way to be cancelled.
+        var inside = 0;
+        var all = new TaskCompletionSource();
+        await Task.WhenAll(Enumerable.Range(0, poolSize).Select(_ => HoldAsync(all.Task)));
         var random = new Random(11);
         var outcomes = new ConcurrentDictionary<string, int>();
 
@@ -79,23 +83,25 @@ public sealed class GateTests : FaultFixture
             "no session is left in a transaction");
 
         // All slots at once, and not one more: a slot that was lost would make this wait for ever, one too many lets the last in.
-        var inside = 0;
-        var all = new TaskCompletionSource();
+        inside = 0;
+        all = new TaskCompletionSource();
         var free = new TaskCompletionSource();
-        var calls = Enumerable.Range(0, poolSize + 1).Select(_ => database.RunAsync("hold", async (connection, token) =>
-        {
-            await using var command = new NpgsqlCommand("SELECT 1", connection);
-            await command.ExecuteScalarAsync(token);
-            if (Interlocked.Increment(ref inside) == poolSize)
-                all.SetResult();
-            await free.Task;
-            return 0;
-        }, CancellationToken.None)).ToList();
+        var calls = Enumerable.Range(0, poolSize + 1).Select(_ => HoldAsync(free.Task)).ToList();
         await all.Task.WaitAsync(TimeSpan.FromSeconds(10));
         Assert.That(await ScalarAsync<long>($"SELECT count(*) FROM pg_stat_activity WHERE application_name = '{ApplicationName}'"), Is.EqualTo(poolSize));
         Assert.That(inside, Is.EqualTo(poolSize));
         free.SetResult();
         await Task.WhenAll(calls);
+
+        Task HoldAsync(Task until) => database.RunAsync("hold", async (connection, token) =>
+        {
+            await using var command = new NpgsqlCommand("SELECT 1", connection);
+            await command.ExecuteScalarAsync(token);
+            if (Interlocked.Increment(ref inside) == poolSize)
+                all.SetResult();
+            await until;
+            return 0;
+        }, CancellationToken.None);
     }
 
     [Test]
