@@ -38,7 +38,7 @@ internal sealed class Database : IAsyncDisposable, IDisposable
         _time = time;
         _logger = loggerFactory.CreateLogger<Database>();
         _loggerFactory = loggerFactory;
-        _pools = new ConnectionPools(options, loggerFactory);
+        _pools = new ConnectionPools(options, loggerFactory, time);
         _slots = new SemaphoreSlim(options.MaxPoolSize);
         _retry = new ResiliencePipelineBuilder { TimeProvider = time }.AddRetry(new RetryStrategyOptions
         {
@@ -145,7 +145,7 @@ internal sealed class Database : IAsyncDisposable, IDisposable
         try
         {
             var pools = _pools;
-            var connection = await OpenAsync(onStandby ? pools.Standbys : pools.Primary, cancellationToken).ConfigureAwait(false);
+            var connection = await OpenAsync(pools, onStandby, cancellationToken).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
                 var started = _time.GetTimestamp();
@@ -181,17 +181,36 @@ internal sealed class Database : IAsyncDisposable, IDisposable
         }
     }
 
-    private static async Task<NpgsqlConnection> OpenAsync(NpgsqlDataSource source, CancellationToken cancellationToken)
+    private static async Task<NpgsqlConnection> OpenAsync(ConnectionPools pools, bool onStandby, CancellationToken cancellationToken)
     {
+        var opening = onStandby ? pools.OpenOnStandbyAsync(CancellationToken.None) : pools.Primary.OpenConnectionAsync(CancellationToken.None);
+        if (opening.IsCompletedSuccessfully)
+            return opening.Result;
+        var connecting = opening.AsTask();
         try
         {
-            return await source.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            // Npgsql (10.0.3) does not look at the token while a host that was reached is silent. A connection that is nearly
+            // there when its caller gives up is for the next.
+            return await connecting.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            _ = CloseAsync(connecting);
+            throw;
         }
         catch (NpgsqlException exception) when (exception.InnerException is TimeoutException)
         {
             // Looks like a command that took too long, and unlike that is worth another try.
             throw new ConnectTimeoutException(exception);
         }
+    }
+
+    /// <summary>Gives back what a caller has not waited for. The connect time-out and the size of the pool bound how many there are.</summary>
+    private static async Task CloseAsync(Task<NpgsqlConnection> connecting)
+    {
+        await ((Task)connecting).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        if (connecting.IsCompletedSuccessfully)
+            await (await connecting.ConfigureAwait(false)).DisposeAsync().ConfigureAwait(false);
     }
 
     private static async Task<bool> HasVectorsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -210,7 +229,7 @@ internal sealed class Database : IAsyncDisposable, IDisposable
         }
 
         // Cleared, not disposed of: another call may be about to open a connection from the old ones.
-        var fresh = new ConnectionPools(_options, _loggerFactory);
+        var fresh = new ConnectionPools(_options, _loggerFactory, _time);
         var superseded = Interlocked.CompareExchange(ref _pools, fresh, pools) == pools ? pools : fresh;
         superseded.All.Clear();
     }

@@ -248,6 +248,23 @@ public sealed class LostConnectionTests : FaultFixture
     }
 
     [Test]
+    public async Task A_server_that_takes_connections_and_answers_nothing_holds_up_neither_cancellation_nor_disposal()
+    {
+        await using var proxy = TcpProxy.StartFor(Cluster.ConnectionString);
+        var store = NewStore(options => options.ConnectionString = proxy.Rewrite(Cluster.ConnectionString) + ";Timeout=600");
+        proxy.BlackHole();
+        using var giveUp = new CancellationTokenSource();
+        var cancelled = store.CountAsync(new MemoryFilter(), giveUp.Token);
+        var disposed = store.CountAsync(new MemoryFilter());
+        await Eventually.TrueAsync(() => proxy.ConnectionsAccepted > 0, "a connection is being opened");
+
+        await giveUp.CancelAsync();
+        Assert.That(async () => await cancelled.WaitAsync(TimeSpan.FromSeconds(20)), Throws.InstanceOf<OperationCanceledException>());
+        await store.DisposeAsync().AsTask().WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.That(async () => await disposed.WaitAsync(TimeSpan.FromSeconds(20)), Throws.InstanceOf<ObjectDisposedException>());
+    }
+
+    [Test]
     public async Task A_store_that_is_disposed_of_under_load_ends_every_call()
     {
         var store = NewStore(options => options.MaxPoolSize = 2);

@@ -136,23 +136,42 @@ public sealed class StandbyTests : FaultFixture
     }
 
     [Test]
-    public async Task A_standby_that_swallows_packets_holds_searches_up_for_one_connect_timeout()
+    public async Task A_standby_that_takes_connections_and_answers_nothing_is_waited_for_once()
     {
         await _store.StoreAsync(new NewMemory("one", MemoryType.Rag));
         await using var proxy = TcpProxy.StartFor(_standby.ConnectionString);
-        await using var reader = NewReader(options => options.ConnectionString =
-            _standby.BothConnectionString.Replace($":{_standby.Port}", $":{proxy.Port}", StringComparison.Ordinal) + ";Timeout=1;Command Timeout=2");
+        await using var reader = NewReader(options => options.ConnectionString = Both(proxy) + ";Timeout=1");
         await reader.CountAsync(new MemoryFilter());
         proxy.BlackHole();
 
         var started = Stopwatch.GetTimestamp();
         var found = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => reader.SearchAsync(new MemoryQuery("one"))));
         var elapsed = Stopwatch.GetElapsedTime(started);
-        proxy.Heal();
 
         Assert.That(found, Has.All.Count.EqualTo(1));
         Assert.That(proxy.FaultsFired, Is.GreaterThan(0));
+        Assert.That(proxy.ConnectionsAccepted, Is.EqualTo(1), "asked by the one estimate that all the searches share");
         Assert.That(elapsed, Is.LessThan(TimeSpan.FromSeconds(5)));
+    }
+
+    [Test]
+    public async Task A_standby_that_answers_again_is_asked_again()
+    {
+        await _store.StoreAsync(new NewMemory("one", MemoryType.Rag));
+        await _standby.CatchUpAsync();
+        await using var proxy = TcpProxy.StartFor(_standby.ConnectionString);
+        await using var reader = NewReader(options => options.ConnectionString = Both(proxy) + ";Timeout=1;Host Recheck Seconds=1");
+        await reader.CountAsync(new MemoryFilter());
+        proxy.BlackHole();
+        Assert.That(await reader.SearchAsync(new MemoryQuery("one")), Has.Count.EqualTo(1));
+
+        proxy.Heal();
+        _sent.Take();
+        await Eventually.TrueAsync(async () =>
+        {
+            Assert.That(await reader.SearchAsync(new MemoryQuery("one")), Has.Count.EqualTo(1));
+            return Searches().Contains(proxy.Port);
+        }, "a search goes to the standby");
     }
 
     [Test]
@@ -252,6 +271,9 @@ public sealed class StandbyTests : FaultFixture
 
     private IReadOnlyList<int> Searches() =>
         [.. _sent.Take().Where(statement => statement.Text.Contains("<=>", StringComparison.Ordinal)).Select(statement => statement.Port)];
+
+    /// <summary>The primary, and the standby as the proxy shows it.</summary>
+    private string Both(TcpProxy proxy) => _standby.BothConnectionString.Replace($":{_standby.Port}", $":{proxy.Port}", StringComparison.Ordinal);
 
     private UnifiedMemoryStore NewReader(Action<UnifiedMemoryOptions>? configure = null) => NewStore(options =>
     {
