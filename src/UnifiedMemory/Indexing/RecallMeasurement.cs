@@ -183,7 +183,7 @@ internal sealed partial class RecallMeasurement(StoreSchema schema, int dimensio
     /// The mean over the samples, and what the recall of the index is at least, 95 % sure: with 50 samples a mean of 0.98 may well be
     /// that of an index with 0.96.
     /// </summary>
-    private static (double Mean, double Least) Recall(double[][] found, double[] farthest, long neighbours)
+    internal static (double Mean, double Least) Recall(double[][] found, double[] farthest, long neighbours)
     {
         if (neighbours < 1)
             return (1, 1);

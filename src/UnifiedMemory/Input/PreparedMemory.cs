@@ -23,7 +23,10 @@ internal sealed record PreparedMemory(
     public byte[] IdentityHash => field ??= Identity.HashBytes;
 
     /// <summary>What the sinks are told of it; null for what is no insight.</summary>
-    public InsightFacts? Insight { get; init; }
+    public InsightFacts? Insight { get => field ??= DescribeInsight?.Invoke(); init; }
+
+    /// <summary>Makes <see cref="Insight"/> when it is first asked for: to read a text for it takes as long as to send one.</summary>
+    public Func<InsightFacts>? DescribeInsight { get; init; }
 
     /// <summary>The insights in it, memories of their own that are written with it.</summary>
     public IReadOnlyList<PreparedMemory> Found { get; init; } = [];

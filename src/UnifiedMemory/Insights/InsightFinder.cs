@@ -33,9 +33,9 @@ internal sealed class InsightFinder(IInsightDetector detector, UnifiedMemoryOpti
         var checkedOne = PreparedMemory.From(received, options.MaxContentBytes);
         if (details is null && !hasSinks)
             return checkedOne;
-        var facts = FactsOf(Describe(insight), sourceId: null);
         if (details is null)
-            return checkedOne with { Insight = facts };
+            return checkedOne with { DescribeInsight = () => FactsOf(Describe(insight), sourceId: null) };
+        var facts = FactsOf(Describe(insight), sourceId: null);
         var detailed = received with { Memory = insight with { Metadata = WithDetails(insight.Metadata, facts) } };
         return PreparedMemory.From(detailed, options.MaxContentBytes) with { Insight = facts };
     }

@@ -151,7 +151,12 @@ internal sealed partial class MemoryWriter(MemoryTable table, Embedder embedder,
         IReadOnlyList<PreparedMemory> memories, StoredMemory[] results, CancellationToken cancellationToken)
     {
         var all = memories.SelectMany(memory => memory.Found.Prepend(memory)).ToList();
-        var found = await table.FindAsync(all, cancellationToken).ConfigureAwait(false);
+        var finding = table.FindAsync(all, cancellationToken);
+
+        // While the server looks: what an insight is about is not asked for before it is inserted.
+        foreach (var memory in all)
+            _ = memory.Insight;
+        var found = await finding.ConfigureAwait(false);
         var units = new List<WriteUnit>();
         var position = 0;
         for (var i = 0; i < memories.Count; i++)

@@ -82,6 +82,20 @@ public sealed class IndexPlanTests
         Assert.That(Plan(50_000).Decide(null, true, hnsw, bytes, Registered(hnsw, 100_000, 400_000_000)).Step, Is.EqualTo((IndexStep)step));
     }
 
+    /// <summary>49 samples that found all of their 20, and one that found none: 0.98 with a standard error of 0.02.</summary>
+    [Test]
+    public void A_recall_counts_for_what_its_samples_make_sure()
+    {
+        double[][] found = [.. Enumerable.Repeat(Enumerable.Repeat(0.1, 20).ToArray(), 49), []];
+        double[] farthest = [.. Enumerable.Repeat(0.1, 50)];
+
+        var (mean, least) = RecallMeasurement.Recall(found, farthest, 20);
+
+        Assert.That(mean, Is.EqualTo(0.98).Within(1e-9));
+        Assert.That(least, Is.EqualTo(0.98 - (1.645 * 0.02)).Within(1e-9));
+        Assert.That(RecallMeasurement.Recall(found[..49], farthest, 20).Least, Is.EqualTo(1));
+    }
+
     [Test]
     public void Samples_are_fewer_where_an_exact_search_takes_long()
     {
