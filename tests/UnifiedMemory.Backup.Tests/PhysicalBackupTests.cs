@@ -86,6 +86,29 @@ public sealed class PhysicalBackupTests : ArchivingFixture
 
     [Test]
     public async Task A_restore_that_is_cancelled_while_the_server_starts_leaves_no_server()
+    [Test]
+    public async Task A_configuration_that_names_the_directory_of_the_live_server_does_not_lead_there()
+    {
+        var configuration = Path.Combine(Cluster.DataDirectory, "postgresql.conf");
+        var before = await File.ReadAllTextAsync(configuration);
+        var backup = NewPhysical();
+        BackupManifest manifest;
+        try
+        {
+            await File.AppendAllTextAsync(configuration, $"\ndata_directory = '{Cluster.DataDirectory}'\n");
+            manifest = await backup.TakeAsync(BackupKind.Physical);
+        }
+        finally
+        {
+            await File.WriteAllTextAsync(configuration, before);
+        }
+
+        await ArchiveAsync();
+        var report = await backup.RestoreServerAsync(manifest.Id, To("restored", null));
+
+        Assert.That(Detail(report, "store"), Is.EqualTo($"opens and counts {Memories} memories"), report.ToString());
+    }
+
     {
         var backup = NewPhysical();
         var manifest = await backup.TakeAsync(BackupKind.Physical);

@@ -36,8 +36,9 @@ internal sealed class RecoveringServer : IAsyncDisposable
     public static RecoveringServer Start(ServerDirectory directory, string postgres)
     {
         // As a child whose end is seen at once: pg_ctl reports a start also when recovery fails right after it.
+        // Its own configuration may name another directory, which would win over -D.
         var killing = new CancellationTokenSource();
-        var running = ChildProgram.RunAsync(new ProgramCall(postgres, ["-D", directory.Path]) { User = directory.ServerUser }, killing.Token);
+        var running = ChildProgram.RunAsync(new ProgramCall(postgres, ["-D", directory.Path, "-c", $"data_directory={directory.Path}"]) { User = directory.ServerUser }, killing.Token);
         return new RecoveringServer(directory, Path.Combine(Path.GetDirectoryName(postgres)!, "pg_ctl"), running, killing);
     }
 
