@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using UnifiedMemory.Backup.Dumping;
 using UnifiedMemory.Backup.Physical;
-using UnifiedMemory.Backup.Programs;
+using UnifiedMemory.TestSupport;
 
 namespace UnifiedMemory.Backup.Tests;
 
@@ -118,6 +118,17 @@ public sealed class ArchivingTests : ArchivingFixture
         var report = await StoreBackup.Create(store, options).CheckArchivingAsync();
 
         Assert.That(report.Problems, Is.EqualTo(new[] { "archive_mode is off" }));
+    [Test]
+    public async Task A_server_without_replication_slots_is_told()
+    {
+        await using var cluster = await PostgresCluster.StartAsync(new Dictionary<string, string> { ["max_replication_slots"] = "0" });
+
+        var report = await StoreBackup.Create(new UnifiedMemoryOptions { ConnectionString = cluster.ConnectionString }, NewOptions()).CheckArchivingAsync();
+
+        Assert.That(report.Problems, Has.Some.StartsWith("max_replication_slots is 0"));
+        Assert.That(report.Configuration, Does.Contain("max_replication_slots = 10"));
+    }
+
         Assert.That(report.Configuration, Does.Contain("archive_mode = on").And.Contain($"archive_command = 'if test -f \"{Archive}/%f\""));
     }
 

@@ -85,8 +85,6 @@ public sealed class PhysicalBackupTests : ArchivingFixture
     }
 
     [Test]
-    public async Task A_restore_that_is_cancelled_while_the_server_starts_leaves_no_server()
-    [Test]
     public async Task A_configuration_that_names_the_directory_of_the_live_server_does_not_lead_there()
     {
         var configuration = Path.Combine(Cluster.DataDirectory, "postgresql.conf");
@@ -109,6 +107,8 @@ public sealed class PhysicalBackupTests : ArchivingFixture
         Assert.That(Detail(report, "store"), Is.EqualTo($"opens and counts {Memories} memories"), report.ToString());
     }
 
+    [Test]
+    public async Task A_restore_that_is_cancelled_while_the_server_starts_leaves_no_server()
     {
         var backup = NewPhysical();
         var manifest = await backup.TakeAsync(BackupKind.Physical);
@@ -123,6 +123,55 @@ public sealed class PhysicalBackupTests : ArchivingFixture
 
         Assert.That(() => restoring.WaitAsync(TimeSpan.FromSeconds(30)), Throws.InstanceOf<OperationCanceledException>());
         Assert.That(Process.GetProcessesByName("postgres").Select(process => ReadCommandLine(process.Id)), Has.None.Contain(data));
+    }
+
+    [Test]
+    public async Task A_copy_that_outlasts_checkpoints_has_its_log_which_is_let_go_afterwards()
+    {
+        var slots = 0L;
+        var backup = NewBackup(options =>
+        {
+            options.CompressionLevel = 0;
+            options.Target = new HeldTarget(options.Target!, ".tar.gz", async _ =>
+            {
+                slots = await SlotsAsync();
+                for (var i = 0; i < 3; i++)
+                {
+                    await ArchiveAsync();
+                    await BackupServer.ExecuteAsync("CHECKPOINT", ConnectionString);
+                }
+            });
+        });
+
+        var manifest = await backup.TakeAsync(BackupKind.Physical);
+
+        Assert.That(slots, Is.EqualTo(1));
+        Assert.That(await SlotsAsync(), Is.Zero);
+        var report = await backup.VerifyAsync(manifest.Id);
+        Assert.That(report.Passed, report.ToString());
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task A_base_backup_that_is_cancelled_or_fails_holds_no_log(bool cancels)
+    {
+        using var cancelling = new CancellationTokenSource();
+        var slots = 0L;
+        var backup = NewBackup(options => options.Target = new HeldTarget(options.Target!, ".tar.gz", async token =>
+        {
+            slots = await SlotsAsync();
+            if (!cancels)
+                throw new IOException("the target is full");
+            await cancelling.CancelAsync();
+            token.ThrowIfCancellationRequested();
+        }));
+
+        Assert.That(
+            () => backup.TakeAsync(BackupKind.Physical, cancellationToken: cancelling.Token),
+            cancels ? Throws.InstanceOf<OperationCanceledException>() : Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("the target is full"));
+
+        Assert.That(slots, Is.EqualTo(1));
+        Assert.That(await SlotsAsync(), Is.Zero);
     }
 
     [Test]
@@ -176,6 +225,8 @@ public sealed class PhysicalBackupTests : ArchivingFixture
             return ""; // it has ended
         }
     }
+
+    private Task<long> SlotsAsync() => ScalarAsync<long>("SELECT count(*) FROM pg_replication_slots");
 
     private ServerRestoreOptions To(string directory, DateTime? time) => new()
     {
