@@ -3,6 +3,7 @@ using System.Formats.Tar;
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using Npgsql;
 
 namespace UnifiedMemory.Backup.Tests;
 
@@ -172,6 +173,25 @@ public sealed class PhysicalBackupTests : ArchivingFixture
 
         Assert.That(slots, Is.EqualTo(1));
         Assert.That(await SlotsAsync(), Is.Zero);
+    }
+
+    [Test]
+    public async Task The_documented_rights_are_enough_and_what_they_do_not_allow_is_left_out()
+    {
+        var role = $"{Prefix}backup";
+        await BackupServer.ExecuteAsync($"CREATE ROLE {role} LOGIN REPLICATION PASSWORD 'backup'; GRANT pg_read_all_data TO {role}", ConnectionString);
+        var backup = NewBackup(options =>
+        {
+            options.WalArchive = Archive;
+            options.ConnectionString = new NpgsqlConnectionStringBuilder(ConnectionString) { Username = role, Password = "backup" }.ConnectionString;
+        });
+
+        var report = (await backup.RunAsync(BackupKind.Physical))!;
+
+        Assert.That(report.Passed, report.ToString());
+        var structure = report.Checks.Single(check => check.Name == "pg_amcheck");
+        Assert.That(structure.Outcome, Is.EqualTo(CheckOutcome.Skipped));
+        Assert.That(structure.Detail, Does.Contain("permission denied"));
     }
 
     [Test]
