@@ -127,6 +127,26 @@ public sealed class PhysicalBackupTests : ArchivingFixture
     }
 
     [Test]
+    public async Task A_restore_that_is_cancelled_when_the_server_has_recovered_says_so_and_leaves_a_server_as_any_other()
+    {
+        var backup = NewPhysical();
+        var manifest = await backup.TakeAsync(BackupKind.Physical);
+        using var cancelling = new CancellationTokenSource();
+        var data = Path.Combine(Root, "recovered");
+
+        Assert.That(
+            () => backup.RestoreServerAsync(manifest.Id, To("recovered", null), new ToldProgress(told =>
+            {
+                if (told.Phase == BackupPhase.Checking)
+                    cancelling.Cancel();
+            }), cancelling.Token),
+            Throws.InstanceOf<OperationCanceledException>().With.Message.Contains($"{manifest.Id} is restored into {data}"));
+
+        await using var restored = await RestoredServer.StartAsync(Cluster, data);
+        Assert.That(await BackupServer.ScalarAsync<long>($"SELECT count(*) FROM {Schema}.memories", restored.ConnectionString), Is.EqualTo(Memories));
+    }
+
+    [Test]
     public async Task A_copy_that_outlasts_checkpoints_has_its_log_which_is_let_go_afterwards()
     {
         var slots = 0L;

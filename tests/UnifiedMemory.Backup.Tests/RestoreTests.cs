@@ -172,6 +172,43 @@ public sealed class RestoreTests : BackupFixture
             await BackupServer.ExecuteAsync($"DROP SCHEMA {others}");
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task What_is_in_its_place_is_told_also_when_the_checks_are_cancelled_or_cannot_be_made(bool cancels)
+    {
+        var backup = NewBackup();
+        var manifest = await backup.TakeAsync();
+        var database = $"told_{Prefix}";
+        var options = new RestoreOptions { ConnectionString = DatabaseOf(database), ReplaceExisting = true, ConfirmDatabase = database };
+        using var cancelling = new CancellationTokenSource();
+        var progress = new ToldProgress(told =>
+        {
+            if (told.Phase != BackupPhase.Checking)
+                return;
+            if (cancels)
+                cancelling.Cancel();
+            else
+                BackupServer.ExecuteAsync($"ALTER DATABASE {database} ALLOW_CONNECTIONS false").GetAwaiter().GetResult();
+        });
+        try
+        {
+            await backup.RestoreAsync(manifest.Id, options);
+
+            var exception = Assert.CatchAsync(() => backup.RestoreAsync(manifest.Id, options, progress, cancelling.Token));
+
+            Assert.That(exception, cancels ? Is.InstanceOf<OperationCanceledException>() : Is.InstanceOf<UnifiedMemoryException>());
+            Assert.That(
+                exception.Message,
+                Does.Contain($"{manifest.Id} is restored into {database} (the store that was there is kept as '{Schema}_until_"));
+            await BackupServer.ExecuteAsync($"ALTER DATABASE {database} ALLOW_CONNECTIONS true");
+            Assert.That(await FingerprintAsync(DatabaseOf(database)), Is.EqualTo(await FingerprintAsync(ConnectionString)));
+        }
+        finally
+        {
+            await BackupServer.ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+        }
+    }
+
     [Test]
     public async Task A_backup_of_the_other_kind_is_a_mistake_of_the_caller()
     {
