@@ -161,8 +161,10 @@ public sealed partial class StoreBackup
         // here a moment ago is own also under another label, which changes with the target's path; unless own labels tell which one it is:
         // two databases may have begun theirs in the same millisecond.
         own.ExceptWith(markers.Where(marker => marker.IsLabelOwn).Select(marker => marker.Id));
-        needed.AddRange(markers.Where(marker => !marker.IsLabelOwn && !own.Contains(marker.Id)).Select(marker => marker.Name));
-        var removable = WalFiles.Removable(names, needed).ToList();
+        var foreign = markers.Where(marker => !marker.IsLabelOwn && !own.Contains(marker.Id)).Select(marker => marker.Name).ToList();
+        var removable = WalFiles.Removable(names, [.. needed, .. foreign]).ToList();
+        if (removable.Count < WalFiles.Removable(names, needed).Count())
+            Log.KeptForOthers(_logger, Path.Combine(archive, WalFiles.Oldest(foreign)));
         foreach (var name in removable)
             File.Delete(Path.Combine(archive, name));
         return removable.Count;

@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using UnifiedMemory.Backup.Dumping;
+using Microsoft.Extensions.Logging;
 using UnifiedMemory.Backup.Physical;
 using UnifiedMemory.TestSupport;
 
@@ -12,11 +12,13 @@ public sealed class ArchivingTests : ArchivingFixture
     [Test]
     public async Task Retention_keeps_the_log_that_a_kept_backup_needs_and_removes_older()
     {
-        var backup = NewBackup(options =>
-        {
-            options.WalArchive = Archive;
-            options.Retention = new RetentionOptions { KeepAllFor = TimeSpan.Zero, KeepAtLeast = 1 };
-        });
+        var options = NewOptions();
+        options.WalArchive = Archive;
+        options.Retention = new RetentionOptions { KeepAllFor = TimeSpan.Zero, KeepAtLeast = 1 };
+        var lines = new List<string>();
+        using var logger = new ListLogger(lines);
+        using var factory = LoggerFactory.Create(logging => logging.AddProvider(logger));
+        var backup = StoreBackup.Create(StoreOptions(), options, factory);
         await ArchiveAsync();
         foreach (var path in Directory.GetFiles(Archive, "*.backup"))
             File.Delete(path); // of the stores of other tests
@@ -33,9 +35,11 @@ public sealed class ArchivingTests : ArchivingFixture
         var kept = await backup.GetManifestAsync((await backup.ListAsync()).Single().Id);
         Assert.That(kept.Id, Is.Not.EqualTo(first.Id));
         Assert.That(Archived, Does.Contain(first.FirstWalFile), "a backup of another store needs it");
+        Assert.That(lines, Has.Some.Contains(other).And.Contain("delete this file"), "and that is told");
         File.Delete(other);
         await backup.ApplyRetentionAsync();
         Assert.That(Archived, Does.Not.Contain(first.FirstWalFile));
+        Assert.That(lines, Has.None.Contain("delete this file"));
         await ArchiveAsync();
         Assert.That(Archived, Does.Contain(kept.FirstWalFile));
         Assert.That((await backup.VerifyAsync(kept.Id)).Passed, "with the log that is left");
