@@ -4,6 +4,7 @@ using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
 using Npgsql;
+using UnifiedMemory.Backup.Physical;
 
 namespace UnifiedMemory.Backup.Tests;
 
@@ -212,6 +213,32 @@ public sealed class PhysicalBackupTests : ArchivingFixture
         var structure = report.Checks.Single(check => check.Name == "pg_amcheck");
         Assert.That(structure.Outcome, Is.EqualTo(CheckOutcome.Skipped));
         Assert.That(structure.Detail, Does.Contain("permission denied"));
+    }
+
+    [Test]
+    public async Task A_stranger_with_the_process_id_of_a_dead_server_is_left_alone()
+    {
+        var dead = Path.Combine(WorkPath, "unimem-01234567");
+        var data = Directory.CreateDirectory(Path.Combine(dead, "data")).FullName;
+        var start = new ProcessStartInfo("sleep", ["60"]);
+        if (Cluster.ServerUser is { } user)
+            start.UserName = user;
+        using var stranger = Process.Start(start)!;
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(dead, "lease"), "");
+            await File.WriteAllTextAsync(Path.Combine(data, "PG_VERSION"), "17\n");
+            await File.WriteAllTextAsync(Path.Combine(data, "postmaster.pid"), $"{stranger.Id}\n{data}\n");
+
+            using var sockets = await SocketDirectory.CreateAsync(WorkPath, Path.Combine(Cluster.BinDirectory, "pg_ctl"), CancellationToken.None);
+
+            Assert.That(Directory.Exists(dead), Is.False);
+            Assert.That(stranger.HasExited, Is.False);
+        }
+        finally
+        {
+            stranger.Kill();
+        }
     }
 
     [Test]
