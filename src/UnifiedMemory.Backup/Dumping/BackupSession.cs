@@ -63,12 +63,12 @@ internal sealed class BackupSession : IAsyncDisposable
                 var programs = address.With(change =>
                 {
                     change.Host = connection.Host;
+                connection = null;
                     change.Port = connection.Port;
                     change.TargetSessionAttributes = null;
                     change.ApplicationName = NameOf(store, schema);
                 });
                 var session = new BackupSession(connection, programs, store);
-                connection = null;
                 await session.EndProgramsAsync(cancellationToken).ConfigureAwait(false);
                 return session;
             }
