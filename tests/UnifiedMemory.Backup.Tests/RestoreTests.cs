@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace UnifiedMemory.Backup.Tests;
 
 public sealed class RestoreTests : BackupFixture
@@ -202,6 +204,38 @@ public sealed class RestoreTests : BackupFixture
                 Does.Contain($"{manifest.Id} is restored into {database} (the store that was there is kept as '{Schema}_until_"));
             await BackupServer.ExecuteAsync($"ALTER DATABASE {database} ALLOW_CONNECTIONS true");
             Assert.That(await FingerprintAsync(DatabaseOf(database)), Is.EqualTo(await FingerprintAsync(ConnectionString)));
+        }
+        finally
+        {
+            await BackupServer.ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+        }
+    }
+
+    [Test]
+    public async Task A_restore_beside_other_things_that_is_cancelled_leaves_no_session()
+    {
+        var backup = NewBackup();
+        var manifest = await backup.TakeAsync();
+        var database = $"beside_{Prefix}";
+        await BackupServer.ExecuteAsync($"CREATE DATABASE {database}");
+        var sessions = $"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND application_name LIKE 'UnifiedMemory.Backup %'";
+        using var cancelling = new CancellationTokenSource();
+        try
+        {
+            // Its CREATE SCHEMA waits for this one.
+            await using var blocker = await BackupServer.OpenAsync(DatabaseOf(database));
+            await using var begin = new NpgsqlCommand($"BEGIN; CREATE SCHEMA {Schema}", blocker);
+            await begin.ExecuteNonQueryAsync();
+            var cancel = Eventually.TrueAsync(
+                async () => await BackupServer.ScalarAsync<long>(sessions + " AND wait_event_type = 'Lock'") == 1, "pg_restore waits")
+                .ContinueWith(_ => cancelling.CancelAsync(), TaskScheduler.Default).Unwrap();
+
+            Assert.That(
+                () => backup.RestoreAsync(manifest.Id, new RestoreOptions { ConnectionString = DatabaseOf(database) }, cancellationToken: cancelling.Token),
+                Throws.InstanceOf<OperationCanceledException>());
+
+            await cancel;
+            Assert.That(await BackupServer.ScalarAsync<long>(sessions), Is.Zero);
         }
         finally
         {
