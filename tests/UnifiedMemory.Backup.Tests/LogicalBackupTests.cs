@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 
 namespace UnifiedMemory.Backup.Tests;
 
@@ -98,6 +99,17 @@ public sealed class LogicalBackupTests : BackupFixture
         Assert.That(manifest.Canaries.SelectMany(canary => canary.Ids), Is.Not.Empty);
         Assert.That(manifest.Bytes, Is.EqualTo(new FileInfo(Path.Combine(TargetPath, manifest.FileName)).Length));
         Assert.That(await File.ReadAllTextAsync(Path.Combine(TargetPath, manifest.Id + ".manifest.json")), Does.Not.Contain("angle "), "no content of memories");
+    }
+
+    [Test]
+    public async Task A_clock_that_is_behind_the_servers_does_not_make_a_backup_finished_too_early()
+    {
+        var before = await BackupServer.ScalarAsync<DateTime>("SELECT clock_timestamp()");
+
+        var manifest = await StoreBackup.Create(
+            StoreOptions(), NewOptions(), timeProvider: new FakeTimeProvider(new DateTimeOffset(before).AddHours(-1))).TakeAsync();
+
+        Assert.That(manifest.FinishedAt, Is.GreaterThan(new DateTimeOffset(before)), "a moment of the server's is compared with it");
     }
 
     [Test]
