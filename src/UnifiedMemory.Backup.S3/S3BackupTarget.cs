@@ -85,8 +85,17 @@ public sealed class S3BackupTarget : IBackupTarget
     }
 
     /// <inheritdoc/>
-    public Task DeleteAsync(string name, CancellationToken cancellationToken) =>
-        AsIoAsync(() => _client.DeleteObjectAsync(_bucket, KeyOf(name), cancellationToken));
+    public async Task DeleteAsync(string name, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await AsIoAsync(() => _client.DeleteObjectAsync(_bucket, KeyOf(name), cancellationToken)).ConfigureAwait(false);
+        }
+        catch (FileNotFoundException)
+        {
+            // Google's store says so, and Amazon's does not.
+        }
+    }
 
     /// <inheritdoc/>
     public Task<int> RemoveLeftoversAsync(string prefix, CancellationToken cancellationToken) => AsIoAsync(async () =>

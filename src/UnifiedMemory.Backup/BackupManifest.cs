@@ -30,7 +30,7 @@ public sealed record BackupManifest
     /// <summary>When it was begun.</summary>
     public required DateTimeOffset StartedAt { get; init; }
 
-    /// <summary>When all of it was kept.</summary>
+    /// <summary>When all of it was kept: by the clock of the host or of the server, whichever is later.</summary>
     public required DateTimeOffset FinishedAt { get; init; }
 
     /// <summary>Version of PostgreSQL, for example <c>17.2</c>.</summary>

@@ -125,7 +125,7 @@ public sealed partial class StoreBackup
             await _catalogue.DeleteAsync(BackupId.Parse(backup.Id), cancellationToken).ConfigureAwait(false);
 
         // After the backups: what is interrupted in between leaves too much, and not too little.
-        var walFiles = await RemoveWalAsync([label, session.Store], backups, [.. backups.Except(removable)], cancellationToken).ConfigureAwait(false);
+        var walFiles = await RemoveWalAsync(label, backups, [.. backups.Except(removable)], cancellationToken).ConfigureAwait(false);
         BackupMetrics.Removed.Add(removable.Count);
         if (removable.Count > 0 || walFiles > 0)
             Log.Removed(_logger, removable.Count, walFiles);
@@ -133,7 +133,7 @@ public sealed partial class StoreBackup
     }
 
     private async Task<int> RemoveWalAsync(
-        IReadOnlyList<string> labels, IReadOnlyList<BackupEntry> all, IReadOnlyList<BackupEntry> kept, CancellationToken cancellationToken)
+        string ownLabel, IReadOnlyList<BackupEntry> all, IReadOnlyList<BackupEntry> kept, CancellationToken cancellationToken)
     {
         if (_options.WalArchive is not { } archive || !Directory.Exists(archive))
             return 0;
@@ -154,15 +154,16 @@ public sealed partial class StoreBackup
         foreach (var name in names.Where(WalFiles.IsOfBackup))
         {
             var (id, label) = LabelIn(await File.ReadAllLinesAsync(Path.Combine(archive, name), cancellationToken).ConfigureAwait(false));
-            markers.Add((name, id, labels.Contains(label)));
+            markers.Add((name, id, label == ownLabel));
         }
 
-        // A base backup of somebody else's needs the log from there on. Before labels told server and target, the store alone did. One that was
-        // here a moment ago is own also under another label, which changes with the target's path; unless own labels tell which one it is:
-        // two databases may have begun theirs in the same millisecond.
+        // A base backup of somebody else's needs the log from there on. One that was here a moment ago is own also under another label, which
+        // changes with the target's path; unless own labels tell which one it is: two databases may have begun theirs in the same millisecond.
         own.ExceptWith(markers.Where(marker => marker.IsLabelOwn).Select(marker => marker.Id));
-        needed.AddRange(markers.Where(marker => !marker.IsLabelOwn && !own.Contains(marker.Id)).Select(marker => marker.Name));
-        var removable = WalFiles.Removable(names, needed).ToList();
+        var foreign = markers.Where(marker => !marker.IsLabelOwn && !own.Contains(marker.Id)).Select(marker => marker.Name).ToList();
+        var removable = WalFiles.Removable(names, [.. needed, .. foreign]).ToList();
+        if (removable.Count < WalFiles.Removable(names, needed).Count())
+            Log.KeptForOthers(_logger, Path.Combine(archive, WalFiles.Oldest(foreign)));
         foreach (var name in removable)
             File.Delete(Path.Combine(archive, name));
         return removable.Count;

@@ -16,19 +16,25 @@ public sealed partial class StoreBackup
     /// <param name="id">The backup.</param>
     /// <param name="options">Where to.</param>
     /// <param name="progress">Told what is under way.</param>
-    /// <param name="cancellationToken">Ends the call; then nothing is restored.</param>
+    /// <param name="cancellationToken">
+    /// Ends the call. Until <see cref="BackupPhase.Checking"/> nothing is restored then; from there on the store is in its place, and the
+    /// message of the exception says so.
+    /// </param>
     /// <returns>What the checks found; all passed.</returns>
     /// <exception cref="InvalidOperationException">There is a store in that database, and it was not asked for twice to replace it.</exception>
-    /// <exception cref="UnifiedMemoryException">It failed, or a check did; the message says which.</exception>
+    /// <exception cref="UnifiedMemoryException">
+    /// It failed, or a check did or could not be made. Where the store is in its place all the same, the message says so, and what the former
+    /// one is called.
+    /// </exception>
     public Task<VerificationReport> RestoreAsync(
         string id, RestoreOptions options, IProgress<BackupProgress>? progress = null, CancellationToken cancellationToken = default)
     {
         ArgumentNullException.ThrowIfNull(options);
-        return RestoreAsync(id, BackupKind.Logical, targetTime: null, async (checks, manifest, path) =>
+        return RestoreAsync(id, BackupKind.Logical, targetTime: null, async (checks, manifest, path, into) =>
         {
             var restore = new LogicalRestore(_options, _programs, manifest);
             if (!await checks.RunAsync("archive", () => restore.ReadAsync(path, cancellationToken)).ConfigureAwait(false))
-                return "";
+                return;
             var database = await DestinationDatabase.PrepareAsync(options, manifest, _time, cancellationToken).ConfigureAwait(false);
             var isRestored = false;
             try
@@ -44,9 +50,9 @@ public sealed partial class StoreBackup
                     await database.PutBackAsync().ConfigureAwait(false);
             }
 
+            into(database.Address.Database + database.Kept);
             if (isRestored)
                 await CheckRestoredAsync(checks, manifest, database.Address, isScratch: false, progress, cancellationToken).ConfigureAwait(false);
-            return database.Address.Database + database.Kept;
         }, progress, cancellationToken);
     }
 
@@ -59,12 +65,16 @@ public sealed partial class StoreBackup
     /// <param name="id">The backup.</param>
     /// <param name="options">Where to, and to which moment.</param>
     /// <param name="progress">Told what is under way.</param>
-    /// <param name="cancellationToken">Ends the call.</param>
+    /// <param name="cancellationToken">
+    /// Ends the call, and the server. From <see cref="BackupPhase.Checking"/> on the directory is of use, and the message of the exception says so.
+    /// </param>
     /// <returns>What the checks found; all passed.</returns>
     /// <exception cref="ArgumentException">
     /// The directory is not empty, a time is asked for without a log, or one before the backup was finished.
     /// </exception>
-    /// <exception cref="UnifiedMemoryException">It failed, or a check did; the message says which. What is in the directory is of no use.</exception>
+    /// <exception cref="UnifiedMemoryException">
+    /// It failed, or a check did or could not be made. Unless the message says that it is restored, what is in the directory is of no use.
+    /// </exception>
     public Task<VerificationReport> RestoreServerAsync(
         string id, ServerRestoreOptions options, IProgress<BackupProgress>? progress = null, CancellationToken cancellationToken = default)
     {
@@ -72,17 +82,23 @@ public sealed partial class StoreBackup
         var walArchive = options.WalArchive ?? _options.WalArchive;
         if (options.TargetTime is not null && walArchive is null)
             throw new ArgumentException("A moment can be restored with the write-ahead log only: set WalArchive.", nameof(options));
-        return RestoreAsync(id, BackupKind.Physical, options.TargetTime, async (checks, manifest, path) =>
+        return RestoreAsync(id, BackupKind.Physical, options.TargetTime, async (checks, manifest, path, into) =>
         {
+            into(options.DataDirectory);
             await new PhysicalRestore(_programs, _address, manifest, _time).RunAsync(
                 checks, path, options.DataDirectory, _options.WorkDirectory, walArchive, options.TargetTime,
                 phase => progress?.Report(new BackupProgress(manifest.Id, phase, 0)), cancellationToken).ConfigureAwait(false);
-            return options.DataDirectory;
         }, progress, cancellationToken);
     }
 
+    /// <param name="id">The backup.</param>
+    /// <param name="kind">What it must be.</param>
+    /// <param name="targetTime">The moment that is asked for.</param>
+    /// <param name="restore">Restores and checks the file of a backup, and tells where to before it checks.</param>
+    /// <param name="progress">Told what is under way.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
     private Task<VerificationReport> RestoreAsync(
-        string id, BackupKind kind, DateTimeOffset? targetTime, Func<CheckList, BackupManifest, string, Task<string>> restore,
+        string id, BackupKind kind, DateTimeOffset? targetTime, Func<CheckList, BackupManifest, string, Action<string>, Task> restore,
         IProgress<BackupProgress>? progress, CancellationToken cancellationToken)
     {
         var backup = BackupId.Parse(id);
@@ -115,7 +131,22 @@ public sealed partial class StoreBackup
                     file = await FetchedFile.FetchAsync(_options, manifest, progress, cancellationToken).ConfigureAwait(false);
                     return "as recorded";
                 }, recovers: true).ConfigureAwait(false))
-                    destination = await checks.RunAllAsync(() => restore(checks, manifest, file!.Path)).ConfigureAwait(false) ?? "";
+                {
+                    await checks.RunAllAsync(async () =>
+                    {
+                        await restore(checks, manifest, file!.Path, place => destination = place).ConfigureAwait(false);
+                        return true;
+                    }).ConfigureAwait(false);
+                }
+            }
+            catch (OperationCanceledException exception) when (checks.HasPassed("restore"))
+            {
+                throw new OperationCanceledException($"{id} is restored into {destination}; the checks after it were cancelled.", exception, cancellationToken);
+            }
+            catch (Exception exception) when (checks.HasPassed("restore"))
+            {
+                throw new UnifiedMemoryException(
+                    "restore", $"{id} is restored into {destination}; the checks after it could not be made: {exception.Message}", isTransient: false, exception);
             }
             finally
             {
@@ -125,8 +156,9 @@ public sealed partial class StoreBackup
             var report = Report(backup, checks, startedAt, started, usable: true);
             if (!report.Passed)
             {
+                var place = destination.Length > 0 ? $" into {destination}" : "";
                 throw new UnifiedMemoryException(
-                    "restore", $"The restore of {id}{(destination.Length > 0 ? $" into {destination}" : "")} failed. {report.Failure}"
+                    "restore", (checks.HasPassed("restore") ? $"{id} is restored{place}, and a check failed. " : $"The restore of {id}{place} failed. ") + report.Failure
                     + (checks.Interruption.Length == 0 ? "" : $". {checks.Interruption}"), isTransient: false);
             }
 

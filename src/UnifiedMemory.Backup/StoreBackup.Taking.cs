@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Dapper;
 using UnifiedMemory.Backup.Catalogue;
 using UnifiedMemory.Backup.Contents;
 using UnifiedMemory.Backup.Dumping;
@@ -9,6 +10,9 @@ namespace UnifiedMemory.Backup;
 
 public sealed partial class StoreBackup
 {
+    /// <summary>A moment that is to be restored is one of the server's clock, which may be ahead of this machine's.</summary>
+    private const string TimeSql = "SELECT clock_timestamp()";
+
     /// <summary>
     /// Makes a backup while the store is in use. A call that is cancelled, fails or is killed leaves nothing that counts: no backup, no
     /// file under a final name, no program, no session; a partial file of a killed process goes with the next call.
@@ -38,7 +42,7 @@ public sealed partial class StoreBackup
             var manifest = await GuardAsync("backup", () => TakeLockedAsync(session, kind, progress, cancellationToken)).ConfigureAwait(false);
             outcome = "succeeded";
             BackupMetrics.Bytes.Record(manifest.Bytes, new KeyValuePair<string, object?>("kind", kind.ToString()));
-            Log.Taken(_logger, manifest.Id, manifest.Bytes, manifest.FinishedAt - manifest.StartedAt, _options.Target!.Description);
+            Log.Taken(_logger, manifest.Id, manifest.Bytes, Stopwatch.GetElapsedTime(started), _options.Target!.Description);
             return manifest;
         }
         finally
@@ -82,6 +86,9 @@ public sealed partial class StoreBackup
             (contents, bytes, sha256) = await new LogicalDump(_options, _names, _programs).RunAsync(session, id, progress, cancellationToken).ConfigureAwait(false);
         else
             (contents, bytes, sha256, firstWalFile) = await new BaseBackup(_options, _names, _programs, _logger).RunAsync(session, id, progress, cancellationToken).ConfigureAwait(false);
+        var finishedAt = _time.GetUtcNow();
+        DateTimeOffset serversTime = await session.Connection.ExecuteScalarAsync<DateTime>(
+            new CommandDefinition(TimeSql, cancellationToken: cancellationToken)).ConfigureAwait(false);
         return new BackupManifest
         {
             Id = id.ToString(),
@@ -91,7 +98,7 @@ public sealed partial class StoreBackup
             Database = session.Connection.Database,
             Host = Environment.MachineName,
             StartedAt = id.StartedAt,
-            FinishedAt = _time.GetUtcNow(),
+            FinishedAt = serversTime > finishedAt ? serversTime : finishedAt,
             ServerVersion = contents.ServerVersion,
             Extensions = contents.Extensions,
             SchemaVersion = contents.SchemaVersion,

@@ -131,8 +131,9 @@ public sealed partial class StoreBackup
                 return false;
             return manifest.Kind == BackupKind.Logical
                 ? await VerifyLogicalAsync(checks, manifest, file!.Path, progress, cancellationToken).ConfigureAwait(false)
-                : await new PhysicalVerification(_options, _programs, _address, _time)
-                    .RunAsync(checks, manifest, file!.Path, progress, cancellationToken).ConfigureAwait(false);
+                : await new PhysicalRestore(_programs, _address, manifest, _time).RunAsync(
+                    checks, file!.Path, dataDirectory: null, _options.WorkDirectory, _options.WalArchive, targetTime: null,
+                    phase => progress?.Report(new BackupProgress(manifest.Id, phase, 0)), cancellationToken).ConfigureAwait(false);
         }
         finally
         {

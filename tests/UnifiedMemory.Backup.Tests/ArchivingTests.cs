@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using UnifiedMemory.Backup.Dumping;
+using Microsoft.Extensions.Logging;
 using UnifiedMemory.Backup.Physical;
-using UnifiedMemory.Backup.Programs;
+using UnifiedMemory.TestSupport;
 
 namespace UnifiedMemory.Backup.Tests;
 
@@ -12,11 +12,13 @@ public sealed class ArchivingTests : ArchivingFixture
     [Test]
     public async Task Retention_keeps_the_log_that_a_kept_backup_needs_and_removes_older()
     {
-        var backup = NewBackup(options =>
-        {
-            options.WalArchive = Archive;
-            options.Retention = new RetentionOptions { KeepAllFor = TimeSpan.Zero, KeepAtLeast = 1 };
-        });
+        var options = NewOptions();
+        options.WalArchive = Archive;
+        options.Retention = new RetentionOptions { KeepAllFor = TimeSpan.Zero, KeepAtLeast = 1 };
+        var lines = new List<string>();
+        using var logger = new ListLogger(lines);
+        using var factory = LoggerFactory.Create(logging => logging.AddProvider(logger));
+        var backup = StoreBackup.Create(StoreOptions(), options, factory);
         await ArchiveAsync();
         foreach (var path in Directory.GetFiles(Archive, "*.backup"))
             File.Delete(path); // of the stores of other tests
@@ -33,17 +35,19 @@ public sealed class ArchivingTests : ArchivingFixture
         var kept = await backup.GetManifestAsync((await backup.ListAsync()).Single().Id);
         Assert.That(kept.Id, Is.Not.EqualTo(first.Id));
         Assert.That(Archived, Does.Contain(first.FirstWalFile), "a backup of another store needs it");
+        Assert.That(lines, Has.Some.Contains(other).And.Contain("delete this file"), "and that is told");
         File.Delete(other);
+        lines.Clear();
         await backup.ApplyRetentionAsync();
+        Assert.That(lines, Has.None.Contain("delete this file"));
         Assert.That(Archived, Does.Not.Contain(first.FirstWalFile));
         await ArchiveAsync();
         Assert.That(Archived, Does.Contain(kept.FirstWalFile));
         Assert.That((await backup.VerifyAsync(kept.Id)).Passed, "with the log that is left");
     }
 
-    [TestCase("another target")]
-    [TestCase("before labels told the target")]
-    public async Task Two_targets_of_a_store_share_oneArchive_and_each_keeps_what_it_needs(string label)
+    [Test]
+    public async Task Two_targets_of_a_store_share_oneArchive_and_each_keeps_what_it_needs()
     {
         var retention = new RetentionOptions { KeepAllFor = TimeSpan.Zero, KeepAtLeast = 1 };
         var one = NewBackup(options => (options.WalArchive, options.Retention) = (Archive, retention));
@@ -54,18 +58,11 @@ public sealed class ArchivingTests : ArchivingFixture
             File.Delete(path);
         var first = await one.TakeAsync(BackupKind.Physical);
         await ArchiveAsync();
-        var labelFile = Path.Combine(Archive, Archived.Single(name => name.EndsWith(".backup", StringComparison.Ordinal)));
-        if (label != "another target")
-        {
-            await using var session = await BackupSession.TryOpenAsync(new ServerAddress(ConnectionString), Schema, CancellationToken.None);
-            await File.WriteAllTextAsync(labelFile, $"LABEL: {first.Id} {session!.Store}\n");
-        }
 
         Assert.That((await two.RunAsync(BackupKind.Physical))!.Passed);
 
-        Assert.That(Archived, label == "another target" ? Does.Contain(first.FirstWalFile) : Does.Not.Contain(first.FirstWalFile));
-        if (label == "another target")
-            Assert.That((await one.VerifyAsync(first.Id)).Passed);
+        Assert.That(Archived, Does.Contain(first.FirstWalFile));
+        Assert.That((await one.VerifyAsync(first.Id)).Passed);
     }
 
     [Test]
@@ -119,6 +116,17 @@ public sealed class ArchivingTests : ArchivingFixture
 
         Assert.That(report.Problems, Is.EqualTo(new[] { "archive_mode is off" }));
         Assert.That(report.Configuration, Does.Contain("archive_mode = on").And.Contain($"archive_command = 'if test -f \"{Archive}/%f\""));
+    }
+
+    [Test]
+    public async Task A_server_without_replication_slots_is_told()
+    {
+        await using var cluster = await PostgresCluster.StartAsync(new Dictionary<string, string> { ["max_replication_slots"] = "0" });
+
+        var report = await StoreBackup.Create(new UnifiedMemoryOptions { ConnectionString = cluster.ConnectionString }, NewOptions()).CheckArchivingAsync();
+
+        Assert.That(report.Problems, Has.Some.StartsWith("max_replication_slots is 0"));
+        Assert.That(report.Configuration, Does.Contain("max_replication_slots = 10"));
     }
 
     [Test]

@@ -45,6 +45,26 @@ public sealed class HealthTests : HostFixture
     }
 
     [Test]
+    public async Task A_backup_of_a_clock_that_was_ahead_hides_no_other_one()
+    {
+        var time = new FakeTimeProvider(Noon);
+        using var host = NewHost(time, options => options.Schedule = null);
+        using var ahead = NewHost(new FakeTimeProvider(Noon.AddYears(1)));
+        var health = host.Services.GetRequiredService<HealthCheckService>();
+        var real = (await host.Services.GetRequiredService<StoreBackup>().TakeAsync()).Id;
+        var early = (await ahead.Services.GetRequiredService<StoreBackup>().TakeAsync()).Id;
+        foreach (var id in new[] { real, early })
+            await File.WriteAllTextAsync(Path.Combine(TargetPath, id + ".passed.json"), "{}");
+
+        time.Advance(TimeSpan.FromHours(51));
+        var report = (await health.CheckHealthAsync()).Entries["unifiedmemory-backup"];
+        Assert.That(report.Status, Is.EqualTo(HealthStatus.Degraded), report.Description);
+        Assert.That(report.Description, Does.Contain(real));
+        await File.WriteAllTextAsync(Path.Combine(TargetPath, real + ".failed.json"), "{}");
+        Assert.That((await health.CheckHealthAsync()).Status, Is.EqualTo(HealthStatus.Unhealthy));
+    }
+
+    [Test]
     public async Task A_weekly_kind_is_stale_a_day_after_one_was_missed()
     {
         var time = new FakeTimeProvider(Noon);

@@ -167,6 +167,34 @@ public sealed class InterruptedBackupTests : BackupFixture
     }
 
     [Test]
+    public async Task An_opening_that_is_cancelled_does_not_keep_the_lock()
+    {
+        var session = await BackupSession.TryOpenAsync(new ServerAddress(ConnectionString), Schema, CancellationToken.None);
+        await using var program = await session!.Programs.OpenAsync(CancellationToken.None);
+        await session.DisposeAsync();
+        try
+        {
+            // What is stopped does not end, and the next opening waits for that.
+            Assert.That(await RunAsync("kill", "-STOP", $"{program.ProcessID}"), Is.Zero);
+            using var cancelling = new CancellationTokenSource(TimeSpan.FromSeconds(1));
+            Assert.That(
+                () => BackupSession.TryOpenAsync(new ServerAddress(ConnectionString), Schema, cancelling.Token), Throws.InstanceOf<OperationCanceledException>());
+        }
+        finally
+        {
+            await RunAsync("kill", "-CONT", $"{program.ProcessID}");
+        }
+
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                await using var next = await BackupSession.TryOpenAsync(new ServerAddress(ConnectionString), Schema, CancellationToken.None);
+                return next is not null;
+            },
+            "the lock is free");
+    }
+
+    [Test]
     public void A_second_writer_of_a_file_is_refused_and_does_not_take_it_from_the_first()
     {
         var target = new DirectoryBackupTarget(TargetPath);

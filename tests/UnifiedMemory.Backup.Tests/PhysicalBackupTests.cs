@@ -3,6 +3,8 @@ using System.Formats.Tar;
 using System.IO.Compression;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
+using Npgsql;
+using UnifiedMemory.Backup.Physical;
 
 namespace UnifiedMemory.Backup.Tests;
 
@@ -85,6 +87,29 @@ public sealed class PhysicalBackupTests : ArchivingFixture
     }
 
     [Test]
+    public async Task A_configuration_that_names_the_directory_of_the_live_server_does_not_lead_there()
+    {
+        var configuration = Path.Combine(Cluster.DataDirectory, "postgresql.conf");
+        var before = await File.ReadAllTextAsync(configuration);
+        var backup = NewPhysical();
+        BackupManifest manifest;
+        try
+        {
+            await File.AppendAllTextAsync(configuration, $"\ndata_directory = '{Cluster.DataDirectory}'\n");
+            manifest = await backup.TakeAsync(BackupKind.Physical);
+        }
+        finally
+        {
+            await File.WriteAllTextAsync(configuration, before);
+        }
+
+        await ArchiveAsync();
+        var report = await backup.RestoreServerAsync(manifest.Id, To("restored", null));
+
+        Assert.That(Detail(report, "store"), Is.EqualTo($"opens and counts {Memories} memories"), report.ToString());
+    }
+
+    [Test]
     public async Task A_restore_that_is_cancelled_while_the_server_starts_leaves_no_server()
     {
         var backup = NewPhysical();
@@ -100,6 +125,120 @@ public sealed class PhysicalBackupTests : ArchivingFixture
 
         Assert.That(() => restoring.WaitAsync(TimeSpan.FromSeconds(30)), Throws.InstanceOf<OperationCanceledException>());
         Assert.That(Process.GetProcessesByName("postgres").Select(process => ReadCommandLine(process.Id)), Has.None.Contain(data));
+    }
+
+    [Test]
+    public async Task A_restore_that_is_cancelled_when_the_server_has_recovered_says_so_and_leaves_a_server_as_any_other()
+    {
+        var backup = NewPhysical();
+        var manifest = await backup.TakeAsync(BackupKind.Physical);
+        using var cancelling = new CancellationTokenSource();
+        var data = Path.Combine(Root, "recovered");
+
+        Assert.That(
+            () => backup.RestoreServerAsync(manifest.Id, To("recovered", null), new ToldProgress(told =>
+            {
+                if (told.Phase == BackupPhase.Checking)
+                    cancelling.Cancel();
+            }), cancelling.Token),
+            Throws.InstanceOf<OperationCanceledException>().With.Message.Contains($"{manifest.Id} is restored into {data}"));
+
+        await using var restored = await RestoredServer.StartAsync(Cluster, data);
+        Assert.That(await BackupServer.ScalarAsync<long>($"SELECT count(*) FROM {Schema}.memories", restored.ConnectionString), Is.EqualTo(Memories));
+    }
+
+    [Test]
+    public async Task A_copy_that_outlasts_checkpoints_has_its_log_which_is_let_go_afterwards()
+    {
+        var slots = 0L;
+        var backup = NewBackup(options =>
+        {
+            options.CompressionLevel = 0;
+            options.Target = new HeldTarget(options.Target!, ".tar.gz", async _ =>
+            {
+                slots = await SlotsAsync();
+                for (var i = 0; i < 3; i++)
+                {
+                    await ArchiveAsync();
+                    await BackupServer.ExecuteAsync("CHECKPOINT", ConnectionString);
+                }
+            });
+        });
+
+        var manifest = await backup.TakeAsync(BackupKind.Physical);
+
+        Assert.That(slots, Is.EqualTo(1));
+        Assert.That(await SlotsAsync(), Is.Zero);
+        var report = await backup.VerifyAsync(manifest.Id);
+        Assert.That(report.Passed, report.ToString());
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task A_base_backup_that_is_cancelled_or_fails_holds_no_log(bool cancels)
+    {
+        using var cancelling = new CancellationTokenSource();
+        var slots = 0L;
+        var backup = NewBackup(options => options.Target = new HeldTarget(options.Target!, ".tar.gz", async token =>
+        {
+            slots = await SlotsAsync();
+            if (!cancels)
+                throw new IOException("the target is full");
+            await cancelling.CancelAsync();
+            token.ThrowIfCancellationRequested();
+        }));
+
+        Assert.That(
+            () => backup.TakeAsync(BackupKind.Physical, cancellationToken: cancelling.Token),
+            cancels ? Throws.InstanceOf<OperationCanceledException>() : Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("the target is full"));
+
+        Assert.That(slots, Is.EqualTo(1));
+        Assert.That(await SlotsAsync(), Is.Zero);
+    }
+
+    [Test]
+    public async Task The_documented_rights_are_enough_and_what_they_do_not_allow_is_left_out()
+    {
+        var role = $"{Prefix}backup";
+        await BackupServer.ExecuteAsync($"CREATE ROLE {role} LOGIN REPLICATION PASSWORD 'backup'; GRANT pg_read_all_data TO {role}", ConnectionString);
+        var backup = NewBackup(options =>
+        {
+            options.WalArchive = Archive;
+            options.ConnectionString = new NpgsqlConnectionStringBuilder(ConnectionString) { Username = role, Password = "backup" }.ConnectionString;
+        });
+
+        var report = (await backup.RunAsync(BackupKind.Physical))!;
+
+        Assert.That(report.Passed, report.ToString());
+        var structure = report.Checks.Single(check => check.Name == "pg_amcheck");
+        Assert.That(structure.Outcome, Is.EqualTo(CheckOutcome.Skipped));
+        Assert.That(structure.Detail, Does.Contain("permission denied"));
+    }
+
+    [Test]
+    public async Task A_stranger_with_the_process_id_of_a_dead_server_is_left_alone()
+    {
+        var dead = Path.Combine(WorkPath, "unimem-01234567");
+        var data = Directory.CreateDirectory(Path.Combine(dead, "data")).FullName;
+        var start = new ProcessStartInfo("sleep", ["60"]);
+        if (Cluster.ServerUser is { } user)
+            start.UserName = user;
+        using var stranger = Process.Start(start)!;
+        try
+        {
+            await File.WriteAllTextAsync(Path.Combine(dead, "lease"), "");
+            await File.WriteAllTextAsync(Path.Combine(data, "PG_VERSION"), "17\n");
+            await File.WriteAllTextAsync(Path.Combine(data, "postmaster.pid"), $"{stranger.Id}\n{data}\n");
+
+            using var sockets = await SocketDirectory.CreateAsync(WorkPath, Path.Combine(Cluster.BinDirectory, "pg_ctl"), CancellationToken.None);
+
+            Assert.That(Directory.Exists(dead), Is.False);
+            Assert.That(stranger.HasExited, Is.False);
+        }
+        finally
+        {
+            stranger.Kill();
+        }
     }
 
     [Test]
@@ -153,6 +292,8 @@ public sealed class PhysicalBackupTests : ArchivingFixture
             return ""; // it has ended
         }
     }
+
+    private Task<long> SlotsAsync() => ScalarAsync<long>("SELECT count(*) FROM pg_replication_slots");
 
     private ServerRestoreOptions To(string directory, DateTime? time) => new()
     {

@@ -80,6 +80,7 @@ public sealed class RecoveryPageTests : BackupFixture
         var output = await RunAsync("B", new()
         {
             ["DATA"] = data,
+            ["CONFIG"] = await ConfigurationAsync(),
             ["ARCHIVE"] = _archive,
             ["NEW_PORT"] = "54399",
             ["TARGET_TIME"] = moment.ToString("yyyy-MM-dd HH:mm:ss.ffffff+00", CultureInfo.InvariantCulture),
@@ -87,8 +88,29 @@ public sealed class RecoveryPageTests : BackupFixture
 
         Assert.That(output, Does.Contain(manifest.Id).And.EndWith("f\n"));
         Assert.That(await File.ReadAllTextAsync(Path.Combine(data, "postgresql.auto.conf")), Does.Not.Contain("recovery_target"));
+        Assert.That(await File.ReadAllTextAsync(Path.Combine(data, "postgresql.conf")), Does.Contain("include_dir").And.Not.Contain(_cluster.DataDirectory));
         await using var restored = await RestoredServer.StartAsync(_cluster, data);
         Assert.That(await BackupServer.ScalarAsync<long>($"SELECT count(*) FROM {Schema}.memories", restored.ConnectionString), Is.EqualTo(Memories));
+    }
+
+    /// <returns>A directory as Debian's packages make it: its file names the places of the old server.</returns>
+    private async Task<string> ConfigurationAsync()
+    {
+        var directory = Path.Combine(Root, "etc");
+        Directory.CreateDirectory(Path.Combine(directory, "conf.d"));
+        await File.WriteAllTextAsync(
+            Path.Combine(directory, "postgresql.conf"),
+            $"""
+            data_directory = '{_cluster.DataDirectory}'
+            hba_file = '{_cluster.DataDirectory}/pg_hba.conf'
+            ident_file = '{_cluster.DataDirectory}/pg_ident.conf'
+            external_pid_file = '{_cluster.DataDirectory}/main.pid'
+            include_dir = 'conf.d'
+
+            """);
+        foreach (var name in new[] { "pg_hba.conf", "pg_ident.conf" })
+            await File.WriteAllTextAsync(Path.Combine(directory, name), await File.ReadAllTextAsync(Path.Combine(_cluster.DataDirectory, name)));
+        return directory;
     }
 
     /// <summary>The blocks of one part as one script, under what the page's first block would set.</summary>

@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace UnifiedMemory.Backup.Tests;
 
 public sealed class RestoreTests : BackupFixture
@@ -170,6 +172,75 @@ public sealed class RestoreTests : BackupFixture
         Assert.That(others, cancels ? Is.Empty : Does.Match($"^{Schema}_tried_[0-9]{{14}}$"), "nothing is dropped");
         if (!cancels)
             await BackupServer.ExecuteAsync($"DROP SCHEMA {others}");
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task What_is_in_its_place_is_told_also_when_the_checks_are_cancelled_or_cannot_be_made(bool cancels)
+    {
+        var backup = NewBackup();
+        var manifest = await backup.TakeAsync();
+        var database = $"told_{Prefix}";
+        var options = new RestoreOptions { ConnectionString = DatabaseOf(database), ReplaceExisting = true, ConfirmDatabase = database };
+        using var cancelling = new CancellationTokenSource();
+        var progress = new ToldProgress(told =>
+        {
+            if (told.Phase != BackupPhase.Checking)
+                return;
+            if (cancels)
+                cancelling.Cancel();
+            else
+                BackupServer.ExecuteAsync($"ALTER DATABASE {database} ALLOW_CONNECTIONS false").GetAwaiter().GetResult();
+        });
+        try
+        {
+            await backup.RestoreAsync(manifest.Id, options);
+
+            var exception = Assert.CatchAsync(() => backup.RestoreAsync(manifest.Id, options, progress, cancelling.Token));
+
+            Assert.That(exception, cancels ? Is.InstanceOf<OperationCanceledException>() : Is.InstanceOf<UnifiedMemoryException>());
+            Assert.That(
+                exception.Message,
+                Does.Contain($"{manifest.Id} is restored into {database} (the store that was there is kept as '{Schema}_until_"));
+            await BackupServer.ExecuteAsync($"ALTER DATABASE {database} ALLOW_CONNECTIONS true");
+            Assert.That(await FingerprintAsync(DatabaseOf(database)), Is.EqualTo(await FingerprintAsync(ConnectionString)));
+        }
+        finally
+        {
+            await BackupServer.ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+        }
+    }
+
+    [Test]
+    public async Task A_restore_beside_other_things_that_is_cancelled_leaves_no_session()
+    {
+        var backup = NewBackup();
+        var manifest = await backup.TakeAsync();
+        var database = $"beside_{Prefix}";
+        await BackupServer.ExecuteAsync($"CREATE DATABASE {database}");
+        var sessions = $"SELECT count(*) FROM pg_stat_activity WHERE datname = '{database}' AND application_name LIKE 'UnifiedMemory.Backup %'";
+        using var cancelling = new CancellationTokenSource();
+        try
+        {
+            // Its CREATE SCHEMA waits for this one.
+            await using var blocker = await BackupServer.OpenAsync(DatabaseOf(database));
+            await using var begin = new NpgsqlCommand($"BEGIN; CREATE SCHEMA {Schema}", blocker);
+            await begin.ExecuteNonQueryAsync();
+            var cancel = Eventually.TrueAsync(
+                async () => await BackupServer.ScalarAsync<long>(sessions + " AND wait_event_type = 'Lock'") == 1, "pg_restore waits")
+                .ContinueWith(_ => cancelling.CancelAsync(), TaskScheduler.Default).Unwrap();
+
+            Assert.That(
+                () => backup.RestoreAsync(manifest.Id, new RestoreOptions { ConnectionString = DatabaseOf(database) }, cancellationToken: cancelling.Token),
+                Throws.InstanceOf<OperationCanceledException>());
+
+            await cancel;
+            Assert.That(await BackupServer.ScalarAsync<long>(sessions), Is.Zero);
+        }
+        finally
+        {
+            await BackupServer.ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+        }
     }
 
     [Test]

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Security.Cryptography;
 using Amazon.S3;
 using Amazon.S3.Model;
@@ -195,6 +196,14 @@ public sealed class S3TargetTests : BackupFixture
     }
 
     [Test]
+    public void What_is_not_there_is_deleted_also_from_a_store_that_says_so()
+    {
+        using var client = new ExactClient(_server.Port);
+
+        Assert.That(() => new S3BackupTarget(client, _bucket).DeleteAsync("file", CancellationToken.None), Throws.Nothing);
+    }
+
+    [Test]
     public void A_bucket_that_is_not_there_is_said()
     {
         var backup = NewBackup(options => options.Target = new S3BackupTarget(_client, "missing"));
@@ -237,6 +246,13 @@ public sealed class S3TargetTests : BackupFixture
             var response = await base.CompleteMultipartUploadAsync(request, cancellationToken);
             return Completions > 1 ? response : throw new HttpRequestException("cut");
         }
+    }
+
+    /// <summary>Answers as Google's does: https://cloud.google.com/storage/docs/xml-api/delete-object.</summary>
+    private sealed class ExactClient(int port) : AmazonS3Client(MotoServer.Credentials, MotoServer.ConfigFor(port))
+    {
+        public override Task<DeleteObjectResponse> DeleteObjectAsync(string bucketName, string key, CancellationToken cancellationToken = default) =>
+            throw new AmazonS3Exception("The specified key does not exist.") { StatusCode = HttpStatusCode.NotFound, ErrorCode = "NoSuchKey" };
     }
 
     private async Task<int> UploadsAsync() => (await _direct.ListMultipartUploadsAsync(_bucket)).MultipartUploads?.Count ?? 0;

@@ -20,12 +20,6 @@ internal sealed class BackupSession : IAsyncDisposable
         SELECT pg_try_advisory_lock(@key)
         """;
 
-    private const string EndProgramsSql =
-        """
-        SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
-        WHERE application_name = @name AND usename = current_user AND pid <> pg_backend_pid()
-        """;
-
     private const string ServerSql = "SELECT system_identifier FROM pg_control_system()";
 
     private readonly NpgsqlConnection _connection;
@@ -68,8 +62,8 @@ internal sealed class BackupSession : IAsyncDisposable
                     change.ApplicationName = NameOf(store, schema);
                 });
                 var session = new BackupSession(connection, programs, store);
-                connection = null;
                 await session.EndProgramsAsync(cancellationToken).ConfigureAwait(false);
+                connection = null;
                 return session;
             }
 
@@ -92,11 +86,9 @@ internal sealed class BackupSession : IAsyncDisposable
         return HashOf($"{server}\0{Store}\0{target.Description}", 8);
     }
 
-    /// <summary>
-    /// Ends the sessions of programs that are gone: one that waits for a lock notices the end of its client only afterwards.
-    /// </summary>
-    public Task EndProgramsAsync(CancellationToken cancellationToken) => _connection.ExecuteScalarAsync<long>(new CommandDefinition(
-        EndProgramsSql, new { name = Programs.ApplicationName }, cancellationToken: cancellationToken));
+    /// <summary>Ends the sessions of programs that are gone.</summary>
+    public Task EndProgramsAsync(CancellationToken cancellationToken) =>
+        ProgramSessions.EndAsync(_connection, Programs.ApplicationName, cancellationToken);
 
     public ValueTask DisposeAsync() => _connection.DisposeAsync();
 

@@ -13,11 +13,19 @@ internal sealed class BackupHealthCheck(StoreBackup backup, TimeProvider time) :
         var backups = await backup.ListAsync(cancellationToken).ConfigureAwait(false);
         var results = Enum.GetValues<BackupKind>()
             .Where(kind => ScheduleOf(kind) is not null || backups.Any(one => one.Kind == kind))
-            .Select(kind => Judge(kind, [.. backups.Where(one => one.Kind == kind)]))
+            .Select(kind => Judge(kind, Credible(backups, kind)))
             .ToList();
         return results.Count == 0
             ? HealthCheckResult.Unhealthy("There is no verified backup.")
             : new HealthCheckResult(results.Min(one => one.Status), string.Join(' ', results.OrderBy(one => one.Status).Select(one => one.Description)));
+    }
+
+    /// <summary>What bears a later time than now was made while the clock was wrong, and would stand before every other one.</summary>
+    private List<BackupEntry> Credible(IReadOnlyList<BackupEntry> backups, BackupKind kind)
+    {
+        var all = backups.Where(one => one.Kind == kind).ToList();
+        var past = all.FindAll(one => one.StartedAt <= time.GetUtcNow());
+        return past.Count > 0 ? past : all;
     }
 
     /// <summary>One made by hand beside scheduled ones of the other kind is not what is relied on.</summary>

@@ -17,6 +17,9 @@ internal static partial class WalFiles
             : names.Where(name => Segment().IsMatch(name) && string.CompareOrdinal(PlaceOf(name), first) < 0);
     }
 
+    /// <summary>The one whose place comes first.</summary>
+    public static string Oldest(IEnumerable<string> names) => names.MinBy(PlaceOf, StringComparer.Ordinal)!;
+
     /// <summary>Whether its name tells a place in the log.</summary>
     public static bool IsOfLog(string name) => Segment().IsMatch(name);
 

@@ -47,6 +47,9 @@ internal static partial class Log
     [LoggerMessage(223, LogLevel.Error, "Backup {Id} is verified, and older ones could not be removed after it; that is tried again after the next one")]
     public static partial void RetentionFailed(ILogger logger, Exception exception, string id);
 
+    [LoggerMessage(224, LogLevel.Warning, "Retention keeps older log for the backup of another store or target that {Marker} tells of. When that backup is gone, delete this file")]
+    public static partial void KeptForOthers(ILogger logger, string marker);
+
     [LoggerMessage(230, LogLevel.Information, "Restored {Id} into {Destination} in {Duration}")]
     public static partial void Restored(ILogger logger, string id, string destination, TimeSpan duration);
 }

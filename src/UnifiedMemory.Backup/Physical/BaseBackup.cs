@@ -1,3 +1,4 @@
+using System.Data;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using Dapper;
@@ -18,6 +19,11 @@ internal sealed partial class BaseBackup(BackupOptions options, StoreNames names
     private const string FileNameSql =
         "SELECT file_name, file_offset, current_setting('archive_mode') = 'off' FROM pg_walfile_name_offset(@position::pg_lsn)";
 
+    /// <summary>Where nothing holds the log, what the copy began with may be gone when its end is written. It ends with its session.</summary>
+    private const string HoldLogSql = "SELECT pg_create_physical_replication_slot(@slot, immediately_reserve => true, temporary => true)";
+
+    private const string LetLogGoSql = "SELECT pg_drop_replication_slot(@slot)";
+
     public async Task<(RecordedContents Contents, long Bytes, string Sha256, string FirstWalFile)> RunAsync(
         BackupSession session, BackupId id, IProgress<BackupProgress>? progress, CancellationToken cancellationToken)
     {
@@ -25,11 +31,13 @@ internal sealed partial class BaseBackup(BackupOptions options, StoreNames names
         progress?.Report(new BackupProgress(id.ToString(), BackupPhase.Recording, 0));
         RecordedContents contents;
         var transaction = await session.Connection
-            .BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead, cancellationToken).ConfigureAwait(false);
+            .BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken).ConfigureAwait(false);
         await using (transaction.ConfigureAwait(false))
             contents = await new ContentReader(names).ReadAsync(session.Connection, withRows: true, cancellationToken).ConfigureAwait(false);
 
         var label = await session.LabelAsync(options.Target!, cancellationToken).ConfigureAwait(false);
+        var slot = $"unifiedmemory_backup_{session.Store}";
+        await session.Connection.ExecuteAsync(new CommandDefinition(HoldLogSql, new { slot }, cancellationToken: cancellationToken)).ConfigureAwait(false);
         try
         {
             var (bytes, sha256, messages) = await ProgramOutput.KeepAsync(
@@ -52,6 +60,12 @@ internal sealed partial class BaseBackup(BackupOptions options, StoreNames names
         {
             await session.EndProgramsAsync(CancellationToken.None).ConfigureAwait(false);
             throw;
+        }
+        finally
+        {
+            // With a session that is lost, it is gone.
+            if (session.Connection.State == ConnectionState.Open)
+                await session.Connection.ExecuteAsync(LetLogGoSql, new { slot }).ConfigureAwait(false);
         }
     }
 

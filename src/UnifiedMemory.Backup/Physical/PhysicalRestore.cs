@@ -52,8 +52,7 @@ internal sealed class PhysicalRestore(PostgresPrograms programs, ServerAddress l
             }
         }
 
-        var settings = new RecoverySettings(directory.Path, sockets.Path, walArchive, targetTime);
-        settings.Write();
+        var arguments = new RecoverySettings(directory.Path, sockets.Path, walArchive, targetTime).Write();
         await directory.GiveToServerAsync(cancellationToken).ConfigureAwait(false);
         await sockets.GiveToAsync(directory.ServerUser, cancellationToken).ConfigureAwait(false);
         var address = live.With(change =>
@@ -65,7 +64,7 @@ internal sealed class PhysicalRestore(PostgresPrograms programs, ServerAddress l
             change.TargetSessionAttributes = null;
         });
         onPhase(BackupPhase.Restoring);
-        var server = RecoveringServer.Start(directory, postgres);
+        var server = RecoveringServer.Start(directory, postgres, arguments);
         await using (server.ConfigureAwait(false))
         {
             if (!await checks.RunAsync(
@@ -73,11 +72,10 @@ internal sealed class PhysicalRestore(PostgresPrograms programs, ServerAddress l
                     address, targetTime, log, isAllNeeded: dataDirectory is null, time, cancellationToken).ConfigureAwait(false) + remark, recovers: true).ConfigureAwait(false))
                 return false;
             onPhase(BackupPhase.Checking);
-            await new RestoredStore(programs, manifest).CheckAsync(checks, address, isScratch: dataDirectory is null, isLater: dataDirectory is not null || (log?.GoesOn ?? walArchive is not null), cancellationToken).ConfigureAwait(false);
+            return await new RestoredStore(programs, manifest).CheckAsync(
+                checks, address, isScratch: dataDirectory is null, isLater: dataDirectory is not null || (log?.GoesOn ?? walArchive is not null),
+                cancellationToken).ConfigureAwait(false);
         }
-
-        settings.TakeBack();
-        return checks.Checks.Any(check => check is { Name: "store", Outcome: CheckOutcome.Passed });
     }
 
     /// <summary>A base backup is for its own major version.</summary>

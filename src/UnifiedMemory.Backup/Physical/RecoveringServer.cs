@@ -33,11 +33,12 @@ internal sealed class RecoveringServer : IAsyncDisposable
     /// <summary>Starts it; that it has recovered is for <see cref="WaitAsync"/>.</summary>
     /// <param name="directory">Its data.</param>
     /// <param name="postgres">The path of the program <c>postgres</c> of the backup's major version.</param>
-    public static RecoveringServer Start(ServerDirectory directory, string postgres)
+    /// <param name="arguments">What it is called with.</param>
+    public static RecoveringServer Start(ServerDirectory directory, string postgres, IReadOnlyList<string> arguments)
     {
         // As a child whose end is seen at once: pg_ctl reports a start also when recovery fails right after it.
         var killing = new CancellationTokenSource();
-        var running = ChildProgram.RunAsync(new ProgramCall(postgres, ["-D", directory.Path]) { User = directory.ServerUser }, killing.Token);
+        var running = ChildProgram.RunAsync(new ProgramCall(postgres, arguments) { User = directory.ServerUser }, killing.Token);
         return new RecoveringServer(directory, Path.Combine(Path.GetDirectoryName(postgres)!, "pg_ctl"), running, killing);
     }
 
@@ -137,5 +138,8 @@ internal sealed class RecoveringServer : IAsyncDisposable
         }
 
         _killing.Dispose();
+
+        // With it, pg_ctl restart would call the program as it was called here.
+        File.Delete(Path.Combine(_directory.Path, "postmaster.opts"));
     }
 }

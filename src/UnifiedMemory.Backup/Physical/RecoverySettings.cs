@@ -1,12 +1,11 @@
 using System.Globalization;
-using System.Text;
 using UnifiedMemory.Backup.Verifying;
 
 namespace UnifiedMemory.Backup.Physical;
 
 /// <summary>
 /// What a server is told while it recovers: reachable through a socket in a directory of its user alone, so that neither port nor
-/// password matters, and nobody takes it for the live one. It stands in <c>postgresql.auto.conf</c>, and only meanwhile.
+/// password matters, and nobody takes it for the live one. On its command line, which wins over its files and leaves nothing in them.
 /// </summary>
 internal sealed class RecoverySettings(string dataDirectory, string socketDirectory, string? walArchive, DateTimeOffset? targetTime)
 {
@@ -15,30 +14,23 @@ internal sealed class RecoverySettings(string dataDirectory, string socketDirect
 
     private const string AccessRules = "local all all trust\n";
 
-    private readonly string _automatic = Path.Combine(dataDirectory, "postgresql.auto.conf");
-    private readonly string _kept = Path.Combine(socketDirectory, "postgresql.auto.conf");
-
-    public void Write()
+    /// <summary>Writes the files that a server needs to recover.</summary>
+    /// <returns>What the program <c>postgres</c> is called with.</returns>
+    public IReadOnlyList<string> Write()
     {
         // Debian keeps a server's configuration outside of its data, and so outside of its backups.
-        foreach (var name in new[] { "postgresql.conf", "pg_ident.conf", "pg_hba.conf", "postgresql.auto.conf" })
+        foreach (var name in new[] { "postgresql.conf", "pg_ident.conf", "pg_hba.conf" })
         {
             var file = Path.Combine(dataDirectory, name);
             if (!File.Exists(file))
                 File.WriteAllText(file, "");
         }
 
-        File.Copy(_automatic, _kept);
         var access = Path.Combine(socketDirectory, "access.conf");
         File.WriteAllText(access, AccessRules);
-        File.AppendAllText(_automatic, ToText(access));
         if (walArchive is not null)
             File.WriteAllText(Path.Combine(dataDirectory, "recovery.signal"), "");
-    }
-
-    public void TakeBack()
-    {
-        File.Copy(_kept, _automatic, overwrite: true);
+        return ["-D", dataDirectory, .. Settings(access).SelectMany(setting => new[] { "-c", $"{setting.Name}={setting.Value}" })];
     }
 
     /// <summary>
@@ -60,10 +52,13 @@ internal sealed class RecoverySettings(string dataDirectory, string socketDirect
     private long SegmentBytes() => new DirectoryInfo(Path.Combine(dataDirectory, "pg_wal")).EnumerateFiles()
         .FirstOrDefault(file => LogSegment.IsName(file.Name))?.Length ?? throw new CheckFailedException("the backup holds no segment of its log");
 
-    private string ToText(string access)
+    private List<(string Name, string Value)> Settings(string access)
     {
         List<(string Name, string Value)> settings =
         [
+            // A configuration that came with the data, as Debian's, may name those of the live server.
+            ("data_directory", dataDirectory),
+            ("external_pid_file", Path.Combine(socketDirectory, "server.pid")),
             ("listen_addresses", ""),
             ("unix_socket_directories", socketDirectory),
             ("unix_socket_permissions", "0700"),
@@ -86,13 +81,6 @@ internal sealed class RecoverySettings(string dataDirectory, string socketDirect
                 settings.Add(("recovery_target_time", time.UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss.ffffff'+00'", CultureInfo.InvariantCulture)));
         }
 
-        var text = new StringBuilder("\n");
-        foreach (var (name, value) in settings)
-        {
-            text.Append(CultureInfo.InvariantCulture,
-                $"{name} = '{value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "''", StringComparison.Ordinal)}'\n");
-        }
-
-        return text.ToString();
+        return settings;
     }
 }

@@ -61,8 +61,8 @@ internal sealed class SocketDirectory : IDisposable
             {
                 // A living process holds it.
                 using var lease = new FileStream(LeaseOf(path), FileMode.Open, FileAccess.ReadWrite, FileShare.None);
-                var data = System.IO.Path.Combine(path, "data");
-                if (File.Exists(System.IO.Path.Combine(data, "postmaster.pid")))
+                var data = System.IO.Path.GetFullPath(System.IO.Path.Combine(path, "data"));
+                if (IsRunning(data))
                 {
                     await ChildProgram.RunAsync(
                         new ProgramCall(control, ["stop", "-w", "-s", "-m", "immediate", "-D", data]) { User = OwnerOf(data) }, cancellationToken).ConfigureAwait(false);
@@ -75,6 +75,16 @@ internal sealed class SocketDirectory : IDisposable
                 // In use, or somebody else's.
             }
         }
+    }
+
+    /// <summary>The file with the process id outlives a machine that stops, and the id may be anybody's by then.</summary>
+    private static bool IsRunning(string data)
+    {
+        var file = System.IO.Path.Combine(data, "postmaster.pid");
+        if (!File.Exists(file) || !OperatingSystem.IsLinux())
+            return File.Exists(file);
+        var commandLine = $"/proc/{File.ReadLines(file).FirstOrDefault()}/cmdline";
+        return File.Exists(commandLine) && File.ReadAllText(commandLine).Contains(data, StringComparison.Ordinal);
     }
 
     private static string? OwnerOf(string data) =>

@@ -14,7 +14,7 @@ internal static class WalArchiving
         """
         SELECT current_setting('wal_level') AS "WalLevel", current_setting('archive_mode') AS "ArchiveMode",
                current_setting('archive_command') AS "ArchiveCommand", current_setting('archive_library', true) AS "ArchiveLibrary",
-               current_setting('max_wal_senders')::int AS "MaxWalSenders",
+               current_setting('max_wal_senders')::int AS "MaxWalSenders", current_setting('max_replication_slots')::int AS "MaxReplicationSlots",
                pg_size_bytes(current_setting('max_wal_size')) AS "MaxWalSize",
                a.failed_count AS "Failures", a.last_failed_wal AS "LastFailed", a.last_archived_wal AS "LastArchived",
                (SELECT count(*) FROM pg_stat_replication WHERE application_name = 'pg_receivewal') AS "Receivers",
@@ -73,6 +73,12 @@ internal static class WalArchiving
             configuration.Add("max_wal_senders = 10");
         }
 
+        if (settings.MaxReplicationSlots < 1)
+        {
+            problems.Add("max_replication_slots is 0, and a physical backup needs one, which holds the log while it is made");
+            configuration.Add("max_replication_slots = 10");
+        }
+
         // The other way for the log, see README.md.
         var isReceived = settings is { ArchiveMode: "off", Receivers: > 0 };
         if (settings.ArchiveMode == "off" && !isReceived)
@@ -111,6 +117,8 @@ internal static class WalArchiving
         public long Receivers { get; init; }
 
         public int MaxWalSenders { get; init; }
+
+        public int MaxReplicationSlots { get; init; }
 
         public long MaxWalSize { get; init; }
 

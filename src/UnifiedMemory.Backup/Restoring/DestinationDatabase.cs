@@ -11,12 +11,6 @@ internal sealed class DestinationDatabase
 {
     private const string ExistingSql = "SELECT nspname::text FROM pg_namespace WHERE nspname = ANY(@schemas) ORDER BY 1";
 
-    private const string EndProgramsSql =
-        """
-        SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
-        WHERE application_name = @name AND usename = current_user AND pid <> pg_backend_pid()
-        """;
-
     private readonly IReadOnlyList<string> _replaced;
     private readonly string _time;
 
@@ -72,13 +66,12 @@ internal sealed class DestinationDatabase
     }
 
     /// <summary>
-    /// Drops a database that was created. Gives the store that was replaced its name again; what has that name by now is not dropped, but
-    /// named otherwise.
+    /// Drops a database that was created. In another one it ends what still restores, and gives the store that was replaced its name again;
+    /// what has that name by now is not dropped, but named otherwise.
     /// </summary>
     public async Task PutBackAsync()
     {
-        if (_replaced.Count == 0 && !IsNew)
-            return;
+        var step = "dropping that database";
         try
         {
             if (IsNew)
@@ -87,11 +80,14 @@ internal sealed class DestinationDatabase
                 return;
             }
 
+            step = "ending its sessions there";
             var connection = await Address.OpenAsync(CancellationToken.None).ConfigureAwait(false);
             await using (connection.ConfigureAwait(false))
             {
-                // pg_restore may be gone and its session not.
-                await connection.ExecuteScalarAsync<long>(EndProgramsSql, new { name = Address.ApplicationName }).ConfigureAwait(false);
+                await ProgramSessions.EndAsync(connection, Address.ApplicationName, CancellationToken.None).ConfigureAwait(false);
+                if (_replaced.Count == 0)
+                    return;
+                step = "giving that its name again";
                 var transaction = await connection.BeginTransactionAsync(CancellationToken.None).ConfigureAwait(false);
                 await using (transaction.ConfigureAwait(false))
                 {
@@ -108,7 +104,7 @@ internal sealed class DestinationDatabase
         catch (NpgsqlException exception)
         {
             throw new UnifiedMemoryException(
-                "restore", $"The restore into {Address.Database}{Kept} failed; and {(IsNew ? "dropping that database" : "giving that its name again")} failed, too: {exception.Message}",
+                "restore", $"The restore into {Address.Database}{Kept} failed; and {step} failed, too: {exception.Message}",
                 isTransient: false, exception)
             {
                 SqlState = exception.SqlState,

@@ -18,6 +18,8 @@ internal sealed class CheckList(TimeProvider time)
     /// <summary>The time of the checks that are needed for recovering, too.</summary>
     public TimeSpan RecoveryTime { get; private set; }
 
+    public bool HasPassed(string name) => _checks.Exists(check => check.Name == name && check.Outcome == CheckOutcome.Passed);
+
     /// <summary>Makes one check after another. What keeps the rest from being made does not undo that one has failed.</summary>
     /// <param name="checks">Makes them.</param>
     /// <returns>What it returned; <c>default</c> when it could not go on.</returns>

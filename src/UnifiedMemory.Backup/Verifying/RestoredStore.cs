@@ -25,6 +25,6 @@ internal sealed class RestoredStore(PostgresPrograms programs, BackupManifest ma
 
         // The last one, as it may migrate.
         await new StoreAnswers(manifest, contents).RunAsync(checks, address.ConnectionString, isScratch, isLater, cancellationToken).ConfigureAwait(false);
-        return checks.Checks.Any(check => check is { Name: "store", Outcome: CheckOutcome.Passed });
+        return checks.HasPassed("store");
     }
 }

@@ -9,6 +9,11 @@ internal sealed class StructureCheck(PostgresPrograms programs)
 
     private const int Corrupt = 2; // https://www.postgresql.org/docs/current/app-pgamcheck.html and its source
 
+    /// <summary>Its functions are for superusers, and the role of backups need not be one. The system's own message begins with a capital letter.</summary>
+    private const string Refusal = "permission denied";
+
+    private const string Indent = "    ";
+
     public Task RunAsync(
         CheckList checks, ServerAddress address, IReadOnlyList<string> schemas, int serverMajor, bool mayInstall, CancellationToken cancellationToken) =>
         checks.RunAsync(Name, async () =>
@@ -23,9 +28,17 @@ internal sealed class StructureCheck(PostgresPrograms programs)
             return result.ExitCode switch
             {
                 0 => "tables and B-trees are sound",
-                Corrupt => throw CheckFaults.Of(result, result.Messages),
+                _ when IsRefused(result.Messages) => throw new CheckSkippedException($"it may not: {result.Messages}"),
+                Corrupt => throw CheckFaults.Of(result with { Messages = WithoutRefusals(result.Messages) }, result.Messages),
                 _ => throw (CheckFaults.Of(result, $"it could not run: {result.Messages}") is MissingPrerequisiteException fault
                     ? fault : new CheckSkippedException($"it could not run: {result.Messages}")),
             };
         });
+
+    /// <summary>Whether that is all: what it finds is indented below where, and a refusal beside damage does not hide it.</summary>
+    private static bool IsRefused(string messages) =>
+        messages.Contains(Refusal, StringComparison.Ordinal) && !WithoutRefusals(messages).Contains('\n' + Indent, StringComparison.Ordinal);
+
+    private static string WithoutRefusals(string messages) =>
+        string.Join('\n', messages.Split('\n').Where(line => !line.Contains(Refusal, StringComparison.Ordinal)));
 }

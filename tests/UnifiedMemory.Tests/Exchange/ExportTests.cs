@@ -47,6 +47,24 @@ public sealed class ExportTests : StoreFixture
     }
 
     [Test]
+    public async Task Metadata_as_deep_as_the_store_takes_it_is_exported_and_imported()
+    {
+        var metadata = new JsonObject { ["n"] = 1 };
+        for (var depth = 1; depth < 64; depth++)
+            metadata = new JsonObject { ["deeper"] = metadata };
+        var id = (await Store.StoreAsync(new NewMemory("deep", MemoryType.Rag) { Metadata = metadata })).Id;
+        using var file = new MemoryStream();
+        await Store.ExportAsync(file);
+
+        await InAnotherStoreAsync(new RecordingEmbeddingProvider(), async (other, _, _) =>
+        {
+            file.Position = 0;
+            Assert.That((await other.ImportAsync(file)).Created, Is.EqualTo(1201));
+            Assert.That(JsonNode.DeepEquals((await other.GetAsync(id))!.Metadata, (await Store.GetAsync(id))!.Metadata));
+        });
+    }
+
+    [Test]
     public async Task Into_another_embedding_space_memories_are_embedded_again_with_their_ids()
     {
         using var file = new MemoryStream();
