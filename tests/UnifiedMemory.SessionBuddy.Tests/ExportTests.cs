@@ -84,6 +84,18 @@ public sealed class ExportTests : StoreFixture
     }
 
     [Test]
+    public async Task An_index_of_an_extension_on_another_table_is_no_obstacle()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        file.AddHnswIndex("reflections_v2");
+
+        await new SessionBuddyFile(file.Path).ExportProjectsAsync(Store);
+
+        Assert.That(file.Single<long>("SELECT count(*) FROM project_dependencies"), Is.EqualTo(2));
+        Assert.That(file.Single<string>("SELECT sql FROM duckdb_indexes()"), Does.Contain("HNSW"), "it is there as it was");
+    }
+
+    [Test]
     public async Task What_is_imported_and_exported_again_is_in_the_file_once_and_as_it_was()
     {
         using var file = new ReflectionDatabase(
