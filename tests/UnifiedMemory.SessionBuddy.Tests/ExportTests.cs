@@ -84,6 +84,23 @@ public sealed class ExportTests : StoreFixture
     }
 
     [Test]
+    public async Task What_was_exported_does_not_come_back_into_another_namespace()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        var sessionBuddy = new SessionBuddyFile(file.Path);
+        await sessionBuddy.ExportProjectsAsync(Store);
+
+        var report = await sessionBuddy.ImportAsync(Store, "imported");
+        await sessionBuddy.ExportProjectsAsync(Store);
+
+        Assert.That(
+            report.Tables.Select(table => $"{table.Table} {table.Created} {table.AlreadyStored}"),
+            Is.EqualTo(new[] { "reflections_v2 0 0", "intelligence_cross_project_patterns 0 1", "project_groups 0 2", "project_dependencies 0 2" }));
+        Assert.That(file.Single<long>("SELECT count(*) FROM intelligence_cross_project_patterns"), Is.EqualTo(1));
+        Assert.That(file.Single<long>("SELECT count(*) FROM project_groups"), Is.EqualTo(2));
+    }
+
+    [Test]
     public async Task An_index_of_an_extension_on_another_table_is_no_obstacle()
     {
         using var file = new ReflectionDatabase(FileLayouts.Current);

@@ -23,11 +23,11 @@ internal sealed class FileImport(
         foreach (var table in Find("conversations", "conversations_v2"))
             await ImportMemoriesAsync(table, row => ImportedMemory.From(row, table, @namespace, isConversation: true), cancellationToken).ConfigureAwait(false);
         if (Has(ProjectTables.Patterns, "pattern_type", "context_snapshot", "solution_snapshot", "outcome_score"))
-            await ImportEachAsync(ProjectTables.Patterns, StorePatternAsync, cancellationToken).ConfigureAwait(false);
+            await ImportEachAsync(ProjectTables.Patterns, PatternIds(), StorePatternAsync, cancellationToken).ConfigureAwait(false);
         if (Has(Groups, "name", "projects"))
             await ImportMemoriesAsync(Groups, row => ImportedMemory.FromGroup(row, Groups, @namespace), cancellationToken).ConfigureAwait(false);
         if (Has(Dependencies, "source_project", "target_project", "dependency_type"))
-            await ImportEachAsync(Dependencies, AddDependencyAsync, cancellationToken).ConfigureAwait(false);
+            await ImportEachAsync(Dependencies, DependencyIds(), AddDependencyAsync, cancellationToken).ConfigureAwait(false);
         return new SessionBuddyImport(_done, _absent);
     }
 
@@ -104,15 +104,24 @@ internal sealed class FileImport(
             && await store.GetAsync(id, cancellationToken).ConfigureAwait(false) is not null;
     }
 
-    private async Task ImportEachAsync(string table, Func<FileRow, CancellationToken, Task<StoreOutcome>> add, CancellationToken cancellationToken)
+    private IAsyncEnumerable<Guid> PatternIds() =>
+        store.ListPatternsAsync(new PatternFilter { Namespace = MemoryFilter.AllNamespaces }).Select(pattern => pattern.Id);
+
+    private IAsyncEnumerable<Guid> DependencyIds() =>
+        store.ListDependenciesAsync(new DependencyFilter { Namespace = MemoryFilter.AllNamespaces }).Select(dependency => dependency.Id);
+
+    /// <summary>What the store exported has the ids of the store, whatever namespace it is in.</summary>
+    private async Task ImportEachAsync(
+        string table, IAsyncEnumerable<Guid> ofStore, Func<FileRow, CancellationToken, Task<StoreOutcome>> add, CancellationToken cancellationToken)
     {
+        var exported = await ofStore.Select(Ulid.From).ToHashSetAsync(StringComparer.Ordinal, cancellationToken).ConfigureAwait(false);
         var tally = new ImportTally(table, progress);
         foreach (var row in FileTable.Read(connection, table, _tables[table]))
         {
             tally.Read();
             try
             {
-                tally.Count(await add(row, cancellationToken).ConfigureAwait(false));
+                tally.Count(exported.Contains(row.Id) ? StoreOutcome.AlreadyStored : await add(row, cancellationToken).ConfigureAwait(false));
             }
             catch (ArgumentException exception)
             {
