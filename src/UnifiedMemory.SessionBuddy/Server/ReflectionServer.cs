@@ -60,10 +60,6 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
                 // A server that was started again does not know the session. What was sent may have arrived nevertheless.
                 delivery.Look = true;
             }
-            finally
-            {
-                session?.Leave();
-            }
         }
     }
 
@@ -98,9 +94,8 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
         {
             return (await CallAsync(session, ServerSession.StoreTool, ArgumentsOf(session, delivery), cancellationToken).ConfigureAwait(false)).ToDelivery();
         }
-        catch (Exception exception) when (exception is TimeoutException || cancellationToken.IsCancellationRequested)
+        catch (Exception exception) when (ServerFailure.MayHaveArrived(exception))
         {
-            // Other exceptions say that the connection or the session is over, as they do at each restart.
             _unanswered.Add(delivery.Insight.Id, delivery.TagOf(delivery.Next));
             throw;
         }
