@@ -101,6 +101,20 @@ public sealed class ExportTests : StoreFixture
     }
 
     [Test]
+    public async Task A_file_that_this_process_reads_is_waited_for()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        using (file.OpenForReading())
+        {
+            Assert.That(
+                async () => await new SessionBuddyFile(file.Path).ExportProjectsAsync(Store),
+                Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("this process is reading it").And.Property(nameof(UnifiedMemoryException.IsTransient)).True);
+        }
+
+        Assert.That(await new SessionBuddyFile(file.Path).ExportProjectsAsync(Store), Is.EqualTo(new SessionBuddyExport(1, 2, 2)));
+    }
+
+    [Test]
     public async Task An_index_of_an_extension_on_another_table_is_no_obstacle()
     {
         using var file = new ReflectionDatabase(FileLayouts.Current);

@@ -258,6 +258,21 @@ public sealed class FileTests
     }
 
     [Test]
+    public async Task A_file_that_this_process_reads_is_in_use()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        await using var sink = NewSink(file);
+        using (file.OpenForReading())
+        {
+            var delivery = await sink.DeliverAsync(NewInsight(), default);
+            Assert.That(delivery.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+            Assert.That(delivery.Reason, Does.Contain("is in use; this process is reading it"));
+        }
+
+        Assert.That(await sink.DeliverAsync(NewInsight(), default), Is.EqualTo(InsightDelivery.Delivered));
+    }
+
+    [Test]
     public void A_ULID_tells_the_time_of_the_id_and_sorts_as_it_does()
     {
         var ids = Enumerable.Range(0, 100).Select(i => Guid.CreateVersion7(DateTimeOffset.UnixEpoch.AddDays(i * 200))).ToList();
