@@ -60,6 +60,7 @@ public sealed class DeliveringTests : SinkFixture
     [TestCase("OK", false, InsightOutcome.Unavailable)]
     [TestCase("❌ Validation error: content is SECRET", false, InsightOutcome.Refused)]
     [TestCase("❌ Store reflection validation error: content is SECRET", false, InsightOutcome.Refused)]
+    [TestCase("1 validation error for call[store_reflection]: SECRET is no list", true, InsightOutcome.Unavailable)]
     [TestCase("Memory guard blocked write: rule=protected_key_tampering", true, InsightOutcome.Refused)]
     public async Task Every_other_text_is_a_failure_and_no_reason_repeats_it(string text, bool isError, InsightOutcome expected)
     {
