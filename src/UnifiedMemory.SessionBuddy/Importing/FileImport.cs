@@ -12,6 +12,9 @@ internal sealed class FileImport(
     private const string Groups = "project_groups";
     private const string Dependencies = "project_dependencies";
 
+    /// <summary>Rows of one call to the store, which holds a result for each.</summary>
+    private const int RowsAtOnce = 5_000;
+
     private readonly IReadOnlyDictionary<string, IReadOnlySet<string>> _tables = DuckDbFile.TablesOf(connection);
     private readonly List<SessionBuddyImportTable> _done = [];
     private readonly List<string> _absent = [];
@@ -54,19 +57,37 @@ internal sealed class FileImport(
     private async Task ImportMemoriesAsync(string table, Func<FileRow, NewMemory> convert, CancellationToken cancellationToken)
     {
         var tally = new ImportTally(table, progress);
-        var ids = new List<string>();
-        var results = await store.StoreManyAsync(MemoriesAsync(table, convert, tally, ids, cancellationToken), tally, cancellationToken).ConfigureAwait(false);
-        for (var i = 0; i < results.Count; i++)
+        var rows = MemoriesAsync(table, convert, tally, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        await using (rows.ConfigureAwait(false))
         {
-            if (results[i].Rejection is { } reason)
-                tally.AddReason(ids[i], reason);
+            for (var ids = new List<string>(); await rows.MoveNextAsync().ConfigureAwait(false); ids.Clear())
+            {
+                var results = await store.StoreManyAsync(NextOf(rows, ids), tally, cancellationToken).ConfigureAwait(false);
+                for (var i = 0; i < results.Count; i++)
+                {
+                    if (results[i].Rejection is { } reason)
+                        tally.AddReason(ids[i], reason);
+                }
+
+                tally.EndCall();
+            }
         }
 
         Finish(tally);
     }
 
-    private async IAsyncEnumerable<NewMemory> MemoriesAsync(
-        string table, Func<FileRow, NewMemory> convert, ImportTally tally, List<string> ids, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<NewMemory> NextOf(IAsyncEnumerator<(string Id, NewMemory Memory)> rows, List<string> ids)
+    {
+        do
+        {
+            ids.Add(rows.Current.Id);
+            yield return rows.Current.Memory;
+        }
+        while (ids.Count < RowsAtOnce && await rows.MoveNextAsync().ConfigureAwait(false));
+    }
+
+    private async IAsyncEnumerable<(string Id, NewMemory Memory)> MemoriesAsync(
+        string table, Func<FileRow, NewMemory> convert, ImportTally tally, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         foreach (var row in FileTable.Read(connection, table, _tables[table]))
         {
@@ -89,8 +110,7 @@ internal sealed class FileImport(
                 continue;
             }
 
-            ids.Add(row.Id);
-            yield return memory;
+            yield return (row.Id, memory);
         }
     }
 
