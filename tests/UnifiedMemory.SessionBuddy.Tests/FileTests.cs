@@ -273,6 +273,19 @@ public sealed class FileTests
     }
 
     [Test]
+    public async Task A_file_that_cannot_be_opened_is_explained_without_what_is_in_it()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        await using var sink = NewSink(file);
+        await File.WriteAllTextAsync(file.Path, "SECRET " + new string('x', 20_000));
+        var delivery = await sink.DeliverAsync(NewInsight(), default);
+        Assert.That(delivery.Reason, Does.Contain("(IO error)").And.Contain("may read and write it").And.Contain("newer DuckDB").And.Not.Contain("SECRET").And.Not.Contain(".wal"));
+
+        await File.WriteAllTextAsync(file.Path + ".wal", "SECRET");
+        Assert.That((await sink.DeliverAsync(NewInsight(), default)).Reason, Does.Contain($"{file.Path}.wal").And.Not.Contain("SECRET"));
+    }
+
+    [Test]
     public void A_ULID_tells_the_time_of_the_id_and_sorts_as_it_does()
     {
         var ids = Enumerable.Range(0, 100).Select(i => Guid.CreateVersion7(DateTimeOffset.UnixEpoch.AddDays(i * 200))).ToList();
