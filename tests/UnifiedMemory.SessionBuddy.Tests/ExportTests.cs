@@ -101,6 +101,19 @@ public sealed class ExportTests : StoreFixture
     }
 
     [Test]
+    public async Task Stores_that_share_a_file_share_the_groups_in_it()
+    {
+        using var file = new ReflectionDatabase(
+            FileLayouts.Current,
+            FileLayouts.Projects,
+            "INSERT INTO project_groups VALUES ('unifiedmemory:default', 'default', NULL, ['shop', 'web'], '2026-01-01', NULL)");
+
+        await new SessionBuddyFile(file.Path).ExportProjectsAsync(Store);
+
+        Assert.That(file.Single<string>("SELECT array_to_string(projects, ' ') FROM project_groups WHERE name = 'default'"), Is.EqualTo("billing shop web"));
+    }
+
+    [Test]
     public async Task A_file_that_this_process_reads_is_waited_for()
     {
         using var file = new ReflectionDatabase(FileLayouts.Current);
