@@ -62,8 +62,8 @@ internal static partial class DuckDbFile
         {
             connection.Dispose();
             var isInUse = MessagesOfLocks.Any(message => exception.Message.Contains(message, StringComparison.OrdinalIgnoreCase));
-            throw new FileUnavailableException(
-                $"The file {path} {(isInUse ? "is in use; a running Session-Buddy holds it" : WhyNotOpened(path, exception))}.", exception) { IsInUse = isInUse };
+            var why = isInUse ? "is in use; a running Session-Buddy holds it" : WhyNotOpened(path, exception);
+            throw new FileUnavailableException($"The file {path} {why}.", exception) { IsInUse = isInUse };
         }
     }
 
