@@ -35,6 +35,13 @@ public sealed class SessionBuddyOptions
     public double? QualityScore { get; set; }
 
     /// <summary>
+    /// The extension of DuckDB to load before the file is written, for a file whose reflections have an index of the kind HNSW: <c>vss</c>, where
+    /// it is installed for the user of this process, or the path of <c>vss.duckdb_extension</c>. It must be of the version of DuckDB that this
+    /// package brings; nothing is downloaded. Default: <c>null</c>, none; then nothing is written into such a file.
+    /// </summary>
+    public string? VectorExtension { get; set; }
+
+    /// <summary>
     /// How often a host writes patterns and dependencies into the file, the first time when it starts, unless <see cref="FileUse"/> is
     /// <see cref="SessionBuddyFileUse.Never"/>. Zero means never. Default: 15 minutes.
     /// </summary>
@@ -63,6 +70,8 @@ public sealed class SessionBuddyOptions
             yield return "FilePath is blank; give the path of reflection.duckdb.";
         if (QualityScore is { } score && !(score is >= 0 and <= 1))
             yield return $"QualityScore is {score}; give 0 to 1, or nothing for the insight's confidence.";
+        if (VectorExtension is not null && (string.IsNullOrWhiteSpace(VectorExtension) || VectorExtension.Any(char.IsControl)))
+            yield return "VectorExtension is blank; give vss or the path of vss.duckdb_extension, or nothing to load none.";
         if (ExportInterval != TimeSpan.Zero && (ExportInterval < TimeSpan.FromSeconds(1) || ExportInterval > TimeSpan.FromDays(30)))
             yield return $"ExportInterval is {ExportInterval}; give 00:00:01 to 30.00:00:00, or zero for never.";
     }

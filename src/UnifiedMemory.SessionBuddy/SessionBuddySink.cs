@@ -51,7 +51,7 @@ public sealed class SessionBuddySink : IInsightSink, IAsyncDisposable, IDisposab
         SessionBuddyMetrics.RecordDelivery(SessionBuddyMetrics.ViaServer, server.Delivery.Outcome);
         if (!server.IsDown)
         {
-            if (Interlocked.Exchange(ref _usesFile, 0) == 1)
+            if (server.Delivery.Outcome == InsightOutcome.Delivered && Interlocked.Exchange(ref _usesFile, 0) == 1)
                 Log.UsingServer(_logger, _options.Address);
             return server.Delivery;
         }

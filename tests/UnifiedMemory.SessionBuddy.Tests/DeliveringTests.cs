@@ -60,6 +60,7 @@ public sealed class DeliveringTests : SinkFixture
     [TestCase("OK", false, InsightOutcome.Unavailable)]
     [TestCase("❌ Validation error: content is SECRET", false, InsightOutcome.Refused)]
     [TestCase("❌ Store reflection validation error: content is SECRET", false, InsightOutcome.Refused)]
+    [TestCase("1 validation error for call[store_reflection]: SECRET is no list", true, InsightOutcome.Unavailable)]
     [TestCase("Memory guard blocked write: rule=protected_key_tampering", true, InsightOutcome.Refused)]
     public async Task Every_other_text_is_a_failure_and_no_reason_repeats_it(string text, bool isError, InsightOutcome expected)
     {
@@ -156,7 +157,7 @@ public sealed class DeliveringTests : SinkFixture
 
     [TestCase(false)]
     [TestCase(true)]
-    public async Task What_was_not_answered_in_time_is_not_sent_again_while_the_server_may_still_be_at_work_on_it(bool isStored)
+    public async Task What_was_not_answered_in_time_is_looked_for_and_sent_again_only_when_the_server_cannot_be_at_work_on_it_any_more(bool isStored)
     {
         var time = new FakeTimeProvider();
         await using var sink = NewSink(options => options.CallTimeout = TimeSpan.FromSeconds(20), time);
@@ -167,17 +168,17 @@ public sealed class DeliveringTests : SinkFixture
         time.Advance(TimeSpan.FromSeconds(21));
         await hanging.WaitAsync(Patience);
 
-        var early = await sink.DeliverAsync(insight with { Attempt = 2 }, default).WaitAsync(Patience);
-        Assert.That(early.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
-        Assert.That(early.Reason, Does.Contain("may still be at work"));
+        var next = sink.DeliverAsync(insight with { Attempt = 2 }, default);
+        await SecondsPassAsync(time, () => Server.Searches >= 3, "it is looked for again and again");
+        Assert.That(next.IsCompleted, Is.False, "within the same try");
 
         var ended = false;
         if (!isStored)
             Server.OnStore = _ => Volatile.Read(ref ended) ? null : Ended();
         Server.Release();
         await Eventually.TrueAsync(() => Volatile.Read(ref ended) || Server.Stored.Count == 1, "the server is done with the first try");
-        time.Advance(TimeSpan.FromSeconds(isStored ? 1 : 41));
-        Assert.That(await sink.DeliverAsync(insight with { Attempt = 3 }, default).WaitAsync(Patience), Is.EqualTo(InsightDelivery.Delivered));
+        await SecondsPassAsync(time, () => next.IsCompleted, "it is found, or sent again after two time-outs");
+        Assert.That(await next, Is.EqualTo(InsightDelivery.Delivered));
         Assert.That(Server.Stored, Has.Count.EqualTo(1));
 
         ModelContextProtocol.Protocol.CallToolResult Ended()
@@ -186,6 +187,54 @@ public sealed class DeliveringTests : SinkFixture
             return SessionBuddyStandIn.Text("Error storing reflection: disk full");
         }
     }
+
+    [Test]
+    public async Task The_caller_can_end_a_try_that_waits_for_an_earlier_one()
+    {
+        var time = new FakeTimeProvider();
+        await using var sink = NewSink(time: time);
+        using var cancelled = new CancellationTokenSource();
+        var insight = NewInsight();
+        Server.Hold("store_reflection");
+        var hanging = sink.DeliverAsync(insight, default);
+        await Server.ArrivedAsync();
+        time.Advance(TimeSpan.FromSeconds(9));
+        await hanging.WaitAsync(Patience);
+        var waiting = sink.DeliverAsync(insight with { Attempt = 2 }, cancelled.Token);
+        await SecondsPassAsync(time, () => Server.Searches >= 2, "it waits");
+
+        await cancelled.CancelAsync();
+
+        Assert.That(async () => await waiting.WaitAsync(Patience), Throws.InstanceOf<OperationCanceledException>());
+    }
+
+    [Test]
+    public async Task When_the_part_that_was_not_answered_has_arrived_the_next_is_sent_at_once()
+    {
+        var time = new FakeTimeProvider();
+        await using var sink = NewSink(options => options.CallTimeout = TimeSpan.FromSeconds(20), time);
+        var insight = NewInsight(string.Concat(Enumerable.Repeat("word ", 5_000)));
+        Server.Hold("store_reflection");
+        var hanging = sink.DeliverAsync(insight, default);
+        await Server.ArrivedAsync();
+        time.Advance(TimeSpan.FromSeconds(21));
+        await hanging.WaitAsync(Patience);
+        Server.Release();
+        await Eventually.TrueAsync(() => Server.Stored.Count == 1, "the first part has arrived");
+
+        Assert.That(await sink.DeliverAsync(insight with { Attempt = 2 }, default).WaitAsync(Patience), Is.EqualTo(InsightDelivery.Delivered));
+
+        Assert.That(string.Concat(Server.Stored.Select(part => part.Content)), Is.EqualTo(insight.Content), "each once, in order");
+    }
+
+    private static Task SecondsPassAsync(FakeTimeProvider time, Func<bool> until, string what) => Eventually.TrueAsync(
+        () =>
+        {
+            if (!until())
+                time.Advance(TimeSpan.FromSeconds(1));
+            return until();
+        },
+        what);
 
     [Test]
     public async Task The_caller_can_end_a_try()

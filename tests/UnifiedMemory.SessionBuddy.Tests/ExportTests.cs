@@ -84,6 +84,62 @@ public sealed class ExportTests : StoreFixture
     }
 
     [Test]
+    public async Task What_was_exported_does_not_come_back_into_another_namespace()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        var sessionBuddy = new SessionBuddyFile(file.Path);
+        await sessionBuddy.ExportProjectsAsync(Store);
+
+        var report = await sessionBuddy.ImportAsync(Store, "imported");
+        await sessionBuddy.ExportProjectsAsync(Store);
+
+        Assert.That(
+            report.Tables.Select(table => $"{table.Table} {table.Created} {table.AlreadyStored}"),
+            Is.EqualTo(new[] { "reflections_v2 0 0", "intelligence_cross_project_patterns 0 1", "project_groups 0 2", "project_dependencies 0 2" }));
+        Assert.That(file.Single<long>("SELECT count(*) FROM intelligence_cross_project_patterns"), Is.EqualTo(1));
+        Assert.That(file.Single<long>("SELECT count(*) FROM project_groups"), Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task Stores_that_share_a_file_share_the_groups_in_it()
+    {
+        using var file = new ReflectionDatabase(
+            FileLayouts.Current,
+            FileLayouts.Projects,
+            "INSERT INTO project_groups VALUES ('unifiedmemory:default', 'default', NULL, ['shop', 'web'], '2026-01-01', NULL)");
+
+        await new SessionBuddyFile(file.Path).ExportProjectsAsync(Store);
+
+        Assert.That(file.Single<string>("SELECT array_to_string(projects, ' ') FROM project_groups WHERE name = 'default'"), Is.EqualTo("billing shop web"));
+    }
+
+    [Test]
+    public async Task A_file_that_this_process_reads_is_waited_for()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        using (file.OpenForReading())
+        {
+            Assert.That(
+                async () => await new SessionBuddyFile(file.Path).ExportProjectsAsync(Store),
+                Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("this process is reading it").And.Property(nameof(UnifiedMemoryException.IsTransient)).True);
+        }
+
+        Assert.That(await new SessionBuddyFile(file.Path).ExportProjectsAsync(Store), Is.EqualTo(new SessionBuddyExport(1, 2, 2)));
+    }
+
+    [Test]
+    public async Task An_index_of_an_extension_on_another_table_is_no_obstacle()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        file.AddHnswIndex("reflections_v2");
+
+        await new SessionBuddyFile(file.Path).ExportProjectsAsync(Store);
+
+        Assert.That(file.Single<long>("SELECT count(*) FROM project_dependencies"), Is.EqualTo(2));
+        Assert.That(file.Single<string>("SELECT sql FROM duckdb_indexes()"), Does.Contain("HNSW"), "it is there as it was");
+    }
+
+    [Test]
     public async Task What_is_imported_and_exported_again_is_in_the_file_once_and_as_it_was()
     {
         using var file = new ReflectionDatabase(

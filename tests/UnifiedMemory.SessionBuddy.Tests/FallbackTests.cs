@@ -105,6 +105,27 @@ public sealed class FallbackTests : SinkFixture
     }
 
     [Test]
+    public async Task A_server_that_answers_badly_is_not_said_to_be_back()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        var lines = new List<string>();
+        using var loggers = LoggerFactory.Create(logging => logging.AddProvider(new ListLogger(lines)));
+        await using var sink = new SessionBuddySink(
+            new SessionBuddyOptions { Endpoint = Server.Endpoint, FileUse = SessionBuddyFileUse.WhenServerIsDown, FilePath = file.Path }, loggers);
+        await Server.StopAsync();
+        await sink.DeliverAsync(NewInsight(), default);
+        await Server.StartAgainAsync();
+        Server.HttpStatus = 503;
+
+        Assert.That((await sink.DeliverAsync(NewInsight(), default)).Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+        Assert.That(lines, Has.None.Contains("is back: insights go there again"));
+
+        Server.HttpStatus = 0;
+        Assert.That(await sink.DeliverAsync(NewInsight(), default), Is.EqualTo(InsightDelivery.Delivered));
+        Assert.That(lines.Count(line => line.Contains("is back: insights go there again", StringComparison.Ordinal)), Is.EqualTo(1));
+    }
+
+    [Test]
     public async Task The_file_is_left_alone_unless_it_is_asked_for()
     {
         using var file = new ReflectionDatabase(FileLayouts.Current);

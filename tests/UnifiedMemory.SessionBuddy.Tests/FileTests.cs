@@ -224,6 +224,68 @@ public sealed class FileTests
     }
 
     [Test]
+    public async Task A_table_with_an_index_of_an_extension_is_left_alone_and_the_reason_says_what_to_do()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        file.AddHnswIndex("reflections_v2");
+        await using var sink = NewSink(file);
+
+        for (var i = 0; i < 2; i++)
+        {
+            var deliveries = await Task.WhenAll(sink.DeliverAsync(NewInsight(), default), sink.DeliverAsync(NewInsight(), default)).WaitAsync(TimeSpan.FromSeconds(30));
+            Assert.That(deliveries.Select(delivery => delivery.Outcome), Is.All.EqualTo(InsightOutcome.Unavailable));
+            Assert.That(
+                deliveries.Select(delivery => delivery.Reason),
+                Is.All.Contains("idx_reflections_v2_embedding").And.All.Contains("HNSW").And.All.Contains("VectorExtension").And.All.Contains("drop the index"));
+        }
+
+        file.Execute("DROP INDEX idx_reflections_v2_embedding");
+        Assert.That(await sink.DeliverAsync(NewInsight(), default), Is.EqualTo(InsightDelivery.Delivered), "the file is none the worse for it");
+    }
+
+    [TestCase("vss_that_is_not_there")]
+    [TestCase("/nowhere/it's/vss.duckdb_extension")]
+    public async Task An_extension_that_cannot_be_loaded_is_said(string extension)
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        await using var sink = NewSink(file, options => options.VectorExtension = extension);
+
+        var delivery = await sink.DeliverAsync(NewInsight(), default);
+
+        Assert.That(delivery.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+        Assert.That(delivery.Reason, Does.Contain($"The extension {extension} cannot be loaded (Io error)").And.Contain("install vss for DuckDB v1."));
+        Assert.That(file.Single<long>("SELECT count(*) FROM reflections_v2"), Is.Zero);
+    }
+
+    [Test]
+    public async Task A_file_that_this_process_reads_is_in_use()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        await using var sink = NewSink(file);
+        using (file.OpenForReading())
+        {
+            var delivery = await sink.DeliverAsync(NewInsight(), default);
+            Assert.That(delivery.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+            Assert.That(delivery.Reason, Does.Contain("is in use; this process is reading it"));
+        }
+
+        Assert.That(await sink.DeliverAsync(NewInsight(), default), Is.EqualTo(InsightDelivery.Delivered));
+    }
+
+    [Test]
+    public async Task A_file_that_cannot_be_opened_is_explained_without_what_is_in_it()
+    {
+        using var file = new ReflectionDatabase(FileLayouts.Current);
+        await using var sink = NewSink(file);
+        await File.WriteAllTextAsync(file.Path, "SECRET " + new string('x', 20_000));
+        var delivery = await sink.DeliverAsync(NewInsight(), default);
+        Assert.That(delivery.Reason, Does.Contain("(IO error)").And.Contain("may read and write it").And.Contain("newer DuckDB").And.Not.Contain("SECRET").And.Not.Contain(".wal"));
+
+        await File.WriteAllTextAsync(file.Path + ".wal", "SECRET");
+        Assert.That((await sink.DeliverAsync(NewInsight(), default)).Reason, Does.Contain($"{file.Path}.wal").And.Not.Contain("SECRET"));
+    }
+
+    [Test]
     public void A_ULID_tells_the_time_of_the_id_and_sorts_as_it_does()
     {
         var ids = Enumerable.Range(0, 100).Select(i => Guid.CreateVersion7(DateTimeOffset.UnixEpoch.AddDays(i * 200))).ToList();

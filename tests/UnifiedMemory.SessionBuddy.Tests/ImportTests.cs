@@ -152,6 +152,24 @@ public sealed class ImportTests : StoreFixture
     }
 
     [Test]
+    public async Task Rows_that_are_stored_in_several_calls_add_up_and_a_reason_has_its_row()
+    {
+        using var file = new ReflectionDatabase(
+            FileLayouts.Current,
+            """
+            INSERT INTO reflections_v2 (id, content, category)
+            SELECT 'r' || i, CASE WHEN i IN (7, 6000, 10001) THEN ' ' ELSE 'reflection number ' || i % 10000 END, 'context' FROM range(10002) AS t(i)
+            """);
+        var seen = new ConcurrentQueue<SessionBuddyImportTable>();
+
+        var report = await new SessionBuddyFile(file.Path).ImportAsync(Store, progress: new Reports(seen));
+
+        Assert.That(Figures(report), Is.EqualTo(new[] { "reflections_v2 10002 9998 1 3" }));
+        Assert.That(report.Tables.Single().Rejections.Select(reason => reason.Split(':')[0]), Is.EqualTo(new[] { "r7", "r6000", "r10001" }));
+        Assert.That(seen.Select(table => table.Created), Is.Ordered);
+    }
+
+    [Test]
     public async Task A_file_that_another_process_reads_can_be_imported()
     {
         using var file = NewFile();

@@ -60,6 +60,58 @@ public sealed class LostSessionTests : SinkFixture
     }
 
     [Test]
+    public async Task A_connection_that_is_lost_while_the_server_is_at_work_makes_no_second()
+    {
+        var time = new FakeTimeProvider();
+        await using var sink = NewSink(time: time);
+        Server.AbortBeforeStoring = 1;
+        Server.Hold("store_reflection");
+        var delivery = sink.DeliverAsync(NewInsight(), default);
+        Assert.That(await Server.ArrivedAsync(), Is.EqualTo("store_reflection"));
+        Assert.That(await Server.ArrivedAsync(), Is.EqualTo("quick_search"), "it is not sent again, but looked for");
+        await Task.Delay(100);
+        Server.Release();
+        await Eventually.TrueAsync(() => Server.Stored.Count > 0, "the server is done");
+        await Eventually.TrueAsync(
+            () =>
+            {
+                time.Advance(TimeSpan.FromSeconds(1));
+                return delivery.IsCompleted;
+            },
+            "it is found");
+
+        Assert.That(await delivery, Is.EqualTo(InsightDelivery.Delivered));
+        Assert.That(Server.Stored, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_call_that_was_begun_after_another_had_failed_has_its_whole_time()
+    {
+        var time = new FakeTimeProvider();
+        await using var sink = NewSink(options => options.CallTimeout = TimeSpan.FromSeconds(20), time);
+        Server.Hold();
+        var failing = sink.DeliverAsync(NewInsight(), default);
+        await Server.ArrivedAsync();
+        time.Advance(TimeSpan.FromSeconds(15));
+        var slow = sink.DeliverAsync(NewInsight() with { Attempt = 2 }, default);
+        await Server.ArrivedAsync();
+        time.Advance(TimeSpan.FromSeconds(6));
+        await failing.WaitAsync(TimeSpan.FromSeconds(30));
+        time.Advance(TimeSpan.FromSeconds(10));
+        Server.Release();
+        Server.Hold("store_reflection");
+        Assert.That(await Server.ArrivedAsync(), Is.EqualTo("store_reflection"), "it was looked for, and is sent");
+
+        time.Advance(TimeSpan.FromSeconds(11));
+        await Task.Delay(500);
+        Server.Release();
+
+        Assert.That(await slow.WaitAsync(TimeSpan.FromSeconds(30)), Is.EqualTo(InsightDelivery.Delivered));
+        await Eventually.TrueAsync(() => Server.Stored.Count > 1, "the server is done");
+        Assert.That((Server.Stored.Count, Server.Sessions), Is.EqualTo((2, 1)), "it was answered in the session that was dropped");
+    }
+
+    [Test]
     public async Task A_call_that_fails_does_not_cut_off_the_others_of_its_session()
     {
         var time = new FakeTimeProvider();
@@ -79,7 +131,8 @@ public sealed class LostSessionTests : SinkFixture
         Assert.That((Server.Sessions, Server.Searches), Is.EqualTo((1, 0)), "it was answered in the session that was dropped");
         Assert.That(await sink.DeliverAsync(NewInsight(), default), Is.EqualTo(InsightDelivery.Delivered));
         Assert.That(Server.Sessions, Is.EqualTo(2), "a later one is sent in another");
-        await Eventually.TrueAsync(() => Server.Ended == 1, "the session that was dropped ends when its calls are done");
+        time.Advance(TimeSpan.FromSeconds(60));
+        await Eventually.TrueAsync(() => Server.Ended == 1, "the session that was dropped ends when no call can be under way in it");
     }
 
     [Test]

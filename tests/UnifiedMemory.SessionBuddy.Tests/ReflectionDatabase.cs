@@ -3,7 +3,7 @@ using DuckDB.NET.Data;
 namespace UnifiedMemory.Tests.SessionBuddy;
 
 /// <summary>A file as Session-Buddy leaves it behind, in a folder of its own, looked into with plain SQL.</summary>
-internal sealed class ReflectionDatabase : IDisposable
+internal sealed partial class ReflectionDatabase : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("reflections-");
 
@@ -26,7 +26,7 @@ internal sealed class ReflectionDatabase : IDisposable
     /// <summary>The rows, opened for reading only.</summary>
     public List<object?[]> Query(string sql)
     {
-        using var connection = Open(";access_mode=READ_ONLY");
+        using var connection = OpenForReading();
         using var command = connection.CreateCommand();
         command.CommandText = sql;
         using var reader = command.ExecuteReader();
@@ -45,6 +45,9 @@ internal sealed class ReflectionDatabase : IDisposable
         file.Position = 2_000;
         file.WriteByte(0xFF);
     }
+
+    /// <summary>A connection of this process, as an import has one.</summary>
+    public DuckDBConnection OpenForReading() => Open(";access_mode=READ_ONLY");
 
     public void Dispose() => _folder.Delete(recursive: true);
 

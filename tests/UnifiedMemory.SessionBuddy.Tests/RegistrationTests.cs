@@ -67,8 +67,8 @@ public sealed class RegistrationTests
 
         var exception = Assert.ThrowsAsync<OptionsValidationException>(async () => await host.StartAsync())!;
 
-        Assert.That(exception.Failures.Count(), Is.EqualTo(8));
-        foreach (var name in new[] { "Endpoint", "CollectionTag", "ConnectTimeout", "CallTimeout", "FileUse", "FilePath", "QualityScore", "ExportInterval" })
+        Assert.That(exception.Failures.Count(), Is.EqualTo(9));
+        foreach (var name in new[] { "Endpoint", "CollectionTag", "ConnectTimeout", "CallTimeout", "FileUse", "FilePath", "QualityScore", "VectorExtension", "ExportInterval" })
             Assert.That(exception.Failures, Has.One.StartWith(name + " is"));
         var options = new SessionBuddyOptions();
         Spoil(options);
@@ -94,6 +94,7 @@ public sealed class RegistrationTests
         options.FileUse = (SessionBuddyFileUse)7;
         options.FilePath = " ";
         options.QualityScore = double.NaN;
+        options.VectorExtension = " ";
         options.ExportInterval = TimeSpan.FromMilliseconds(1);
     }
 }

@@ -58,6 +58,9 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
     /// <summary>Stores the next reflections and closes the connection without an answer.</summary>
     public int AbortAfterStoring { get; set; }
 
+    /// <summary>Closes the connection of the next reflections, and stores them nevertheless.</summary>
+    public int AbortBeforeStoring { get; set; }
+
     public static async Task<SessionBuddyStandIn> StartAsync(bool takesProject = false, params string[] tools)
     {
         var standIn = new SessionBuddyStandIn { TakesProject = takesProject };
@@ -132,6 +135,12 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
     private async Task<CallToolResult> StoreAsync(
         RequestContext<CallToolRequestParams> request, string content, string[] tags, string? project)
     {
+        if (AbortBeforeStoring > 0)
+        {
+            AbortBeforeStoring--;
+            Abort();
+        }
+
         await ArriveAsync("store_reflection");
         if (request.Params!.Arguments!.Keys.Except(TakesProject ? ["content", "tags", "project"] : ["content", "tags"]).Any())
             return Text("1 validation error for call[store_reflection]: Unexpected keyword argument", isError: true);
@@ -144,7 +153,7 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
         if (AbortAfterStoring > 0)
         {
             AbortAfterStoring--;
-            _http.HttpContext!.Features.Get<IHttpRequestLifetimeFeature>()!.Abort();
+            Abort();
         }
 
         return Text(SuccessText(_stored.Count));
@@ -171,6 +180,8 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
             ? "🔍 No results found\n💡 Try different search terms or lower the min_score threshold"
             : $"📈 Total results: {found}\n🔤 Common themes:\n   • results: 3 mentions"));
     }
+
+    private void Abort() => _http.HttpContext!.Features.Get<IHttpRequestLifetimeFeature>()!.Abort();
 
     private async Task ArriveAsync(string tool)
     {

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Text.RegularExpressions;
 using DuckDB.NET.Data;
 
 namespace UnifiedMemory.SessionBuddy.Files;
@@ -7,7 +8,7 @@ namespace UnifiedMemory.SessionBuddy.Files;
 /// Opens Session-Buddy's file. DuckDB admits one process that writes, and beside it none that reads, so it is opened for as
 /// short as possible. DuckDB.NET has no asynchronous input and output: what runs here runs on a thread of the pool.
 /// </summary>
-internal static class DuckDbFile
+internal static partial class DuckDbFile
 {
     // By operating system and version, and the last two for this process itself.
     private static readonly string[] MessagesOfLocks =
@@ -48,15 +49,42 @@ internal static class DuckDbFile
         try
         {
             connection.Open();
+            if (!readOnly && IsReadOnly(connection))
+                throw new FileUnavailableException($"The file {path} is in use; this process is reading it.") { IsInUse = true };
             return connection;
+        }
+        catch (FileUnavailableException)
+        {
+            connection.Dispose();
+            throw;
         }
         catch (DuckDBException exception)
         {
             connection.Dispose();
             var isInUse = MessagesOfLocks.Any(message => exception.Message.Contains(message, StringComparison.OrdinalIgnoreCase));
-            var why = isInUse ? "is in use; a running Session-Buddy holds it" : "cannot be opened by this DuckDB";
+            var why = isInUse ? "is in use; a running Session-Buddy holds it" : WhyNotOpened(path, exception);
             throw new FileUnavailableException($"The file {path} {why}.", exception) { IsInUse = isInUse };
         }
+    }
+
+    /// <summary>A process opens a file once: while it reads it, it gets that connection whatever it asks for.</summary>
+    private static bool IsReadOnly(DuckDBConnection connection)
+    {
+        using var command = CommandOf(connection, "SELECT readonly FROM duckdb_databases() WHERE database_name = current_database()");
+        return command.ExecuteScalar() is true;
+    }
+
+    /// <summary>
+    /// DuckDB's own message may quote a value of a row, so only the kind of error that it begins with is repeated; an opening that fails has no
+    /// <c>ErrorType</c>.
+    /// </summary>
+    private static string WhyNotOpened(string path, DuckDBException exception)
+    {
+        var log = path + ".wal";
+        var replay = File.Exists(log) ? $", and {log}, left by a process that was killed, can be read by the DuckDB that wrote it: start Session-Buddy once" : "";
+        var kind = KindOfError().Match(exception.Message) is { Success: true } match ? match.Groups[1].Value : "unknown";
+        return $"cannot be opened by this DuckDB ({kind} error): look whether this process may read and write it and its folder, whether a newer DuckDB "
+            + $"has written it, and whether it is damaged{replay}";
     }
 
     /// <summary>The columns of each table.</summary>
@@ -84,4 +112,7 @@ internal static class DuckDbFile
     }
 
     public static string Quote(string identifier) => $"\"{identifier.Replace("\"", "\"\"", StringComparison.Ordinal)}\"";
+
+    [GeneratedRegex(@"\b(\w+) Error:", RegexOptions.CultureInvariant)]
+    private static partial Regex KindOfError();
 }

@@ -17,7 +17,7 @@ internal sealed class InsightFile(SessionBuddyOptions options, TimeProvider time
         }
         catch (Exception exception) when (exception is FileUnavailableException or UnknownLayoutException)
         {
-            // Neither is the insight's fault: the server, or a file of another version, may take it later.
+            // None is the insight's fault: the server, or the file as it is then, may take it later.
             return InsightDelivery.Unavailable(exception.Message);
         }
         catch (DuckDBException exception)
@@ -35,6 +35,9 @@ internal sealed class InsightFile(SessionBuddyOptions options, TimeProvider time
     private InsightDelivery Write(DuckDBConnection connection, Insight insight, CancellationToken cancellationToken)
     {
         var layout = ReflectionLayout.Of(DuckDbFile.TablesOf(connection), options.CollectionTag);
+        if (options.VectorExtension is { } extension)
+            VectorIndexes.Load(connection, extension);
+        VectorIndexes.RequireNoUnbound(connection, layout.Table);
         var id = Ulid.From(insight.Id);
         using var transaction = connection.BeginTransaction();
         using (var find = DuckDbFile.CommandOf(connection, layout.FindSql, ("id", id), ("memory_id", InsightTags.MemoryId(insight.Id))))

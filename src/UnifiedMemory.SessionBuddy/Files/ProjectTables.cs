@@ -50,7 +50,7 @@ internal static class ProjectTables
         """
         INSERT INTO project_groups (id, name, description, projects, created_at, metadata)
         VALUES ($id, $name, 'Projects with dependencies in a UnifiedMemory store', $projects, $now, '{"source":"UnifiedMemory"}')
-        ON CONFLICT (id) DO UPDATE SET projects = EXCLUDED.projects
+        ON CONFLICT (id) DO UPDATE SET projects = list_sort(list_distinct(list_concat(project_groups.projects, EXCLUDED.projects)))
         """;
 
     public static void Create(DuckDBConnection connection)
@@ -84,7 +84,7 @@ internal static class ProjectTables
         ("created_at", dependency.CreatedAt?.UtcDateTime),
         ("metadata", dependency.Metadata?.ToJsonString()));
 
-    /// <summary>One group for a namespace: all projects that its dependencies name.</summary>
+    /// <summary>One group for a namespace: all projects that its dependencies name, and those that another store with such a namespace has written.</summary>
     public static void WriteGroup(DuckDBConnection connection, string @namespace, IEnumerable<string> projects, DateTimeOffset now) => Execute(
         connection,
         GroupSql,

@@ -12,6 +12,9 @@ internal sealed class FileImport(
     private const string Groups = "project_groups";
     private const string Dependencies = "project_dependencies";
 
+    /// <summary>Rows of one call to the store, which holds a result for each.</summary>
+    private const int RowsAtOnce = 5_000;
+
     private readonly IReadOnlyDictionary<string, IReadOnlySet<string>> _tables = DuckDbFile.TablesOf(connection);
     private readonly List<SessionBuddyImportTable> _done = [];
     private readonly List<string> _absent = [];
@@ -23,11 +26,11 @@ internal sealed class FileImport(
         foreach (var table in Find("conversations", "conversations_v2"))
             await ImportMemoriesAsync(table, row => ImportedMemory.From(row, table, @namespace, isConversation: true), cancellationToken).ConfigureAwait(false);
         if (Has(ProjectTables.Patterns, "pattern_type", "context_snapshot", "solution_snapshot", "outcome_score"))
-            await ImportEachAsync(ProjectTables.Patterns, StorePatternAsync, cancellationToken).ConfigureAwait(false);
+            await ImportEachAsync(ProjectTables.Patterns, PatternIds(), StorePatternAsync, cancellationToken).ConfigureAwait(false);
         if (Has(Groups, "name", "projects"))
             await ImportMemoriesAsync(Groups, row => ImportedMemory.FromGroup(row, Groups, @namespace), cancellationToken).ConfigureAwait(false);
         if (Has(Dependencies, "source_project", "target_project", "dependency_type"))
-            await ImportEachAsync(Dependencies, AddDependencyAsync, cancellationToken).ConfigureAwait(false);
+            await ImportEachAsync(Dependencies, DependencyIds(), AddDependencyAsync, cancellationToken).ConfigureAwait(false);
         return new SessionBuddyImport(_done, _absent);
     }
 
@@ -54,19 +57,37 @@ internal sealed class FileImport(
     private async Task ImportMemoriesAsync(string table, Func<FileRow, NewMemory> convert, CancellationToken cancellationToken)
     {
         var tally = new ImportTally(table, progress);
-        var ids = new List<string>();
-        var results = await store.StoreManyAsync(MemoriesAsync(table, convert, tally, ids, cancellationToken), tally, cancellationToken).ConfigureAwait(false);
-        for (var i = 0; i < results.Count; i++)
+        var rows = MemoriesAsync(table, convert, tally, cancellationToken).GetAsyncEnumerator(cancellationToken);
+        await using (rows.ConfigureAwait(false))
         {
-            if (results[i].Rejection is { } reason)
-                tally.AddReason(ids[i], reason);
+            for (var ids = new List<string>(); await rows.MoveNextAsync().ConfigureAwait(false); ids.Clear())
+            {
+                var results = await store.StoreManyAsync(NextOf(rows, ids), tally, cancellationToken).ConfigureAwait(false);
+                for (var i = 0; i < results.Count; i++)
+                {
+                    if (results[i].Rejection is { } reason)
+                        tally.AddReason(ids[i], reason);
+                }
+
+                tally.EndCall();
+            }
         }
 
         Finish(tally);
     }
 
-    private async IAsyncEnumerable<NewMemory> MemoriesAsync(
-        string table, Func<FileRow, NewMemory> convert, ImportTally tally, List<string> ids, [EnumeratorCancellation] CancellationToken cancellationToken)
+    private static async IAsyncEnumerable<NewMemory> NextOf(IAsyncEnumerator<(string Id, NewMemory Memory)> rows, List<string> ids)
+    {
+        do
+        {
+            ids.Add(rows.Current.Id);
+            yield return rows.Current.Memory;
+        }
+        while (ids.Count < RowsAtOnce && await rows.MoveNextAsync().ConfigureAwait(false));
+    }
+
+    private async IAsyncEnumerable<(string Id, NewMemory Memory)> MemoriesAsync(
+        string table, Func<FileRow, NewMemory> convert, ImportTally tally, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         foreach (var row in FileTable.Read(connection, table, _tables[table]))
         {
@@ -89,8 +110,7 @@ internal sealed class FileImport(
                 continue;
             }
 
-            ids.Add(row.Id);
-            yield return memory;
+            yield return (row.Id, memory);
         }
     }
 
@@ -104,15 +124,24 @@ internal sealed class FileImport(
             && await store.GetAsync(id, cancellationToken).ConfigureAwait(false) is not null;
     }
 
-    private async Task ImportEachAsync(string table, Func<FileRow, CancellationToken, Task<StoreOutcome>> add, CancellationToken cancellationToken)
+    private IAsyncEnumerable<Guid> PatternIds() =>
+        store.ListPatternsAsync(new PatternFilter { Namespace = MemoryFilter.AllNamespaces }).Select(pattern => pattern.Id);
+
+    private IAsyncEnumerable<Guid> DependencyIds() =>
+        store.ListDependenciesAsync(new DependencyFilter { Namespace = MemoryFilter.AllNamespaces }).Select(dependency => dependency.Id);
+
+    /// <summary>What the store exported has the ids of the store, whatever namespace it is in.</summary>
+    private async Task ImportEachAsync(
+        string table, IAsyncEnumerable<Guid> ofStore, Func<FileRow, CancellationToken, Task<StoreOutcome>> add, CancellationToken cancellationToken)
     {
+        var exported = await ofStore.Select(Ulid.From).ToHashSetAsync(StringComparer.Ordinal, cancellationToken).ConfigureAwait(false);
         var tally = new ImportTally(table, progress);
         foreach (var row in FileTable.Read(connection, table, _tables[table]))
         {
             tally.Read();
             try
             {
-                tally.Count(await add(row, cancellationToken).ConfigureAwait(false));
+                tally.Count(exported.Contains(row.Id) ? StoreOutcome.AlreadyStored : await add(row, cancellationToken).ConfigureAwait(false));
             }
             catch (ArgumentException exception)
             {

@@ -3,7 +3,7 @@ using UnifiedMemory.SessionBuddy.Files;
 
 namespace UnifiedMemory.SessionBuddy.Importing;
 
-/// <summary>Reads a table row by row, without holding it.</summary>
+/// <summary>Reads a table row by row, without holding it, and in no order: DuckDB would sort all of it first.</summary>
 internal static class FileTable
 {
     // Vectors of another model, and what the rest of the row says again.
@@ -12,7 +12,7 @@ internal static class FileTable
     public static IEnumerable<FileRow> Read(DuckDBConnection connection, string table, IEnumerable<string> columns)
     {
         var names = columns.Except(LeftOut, StringComparer.OrdinalIgnoreCase).Select(DuckDbFile.Quote);
-        using var command = DuckDbFile.CommandOf(connection, $"SELECT {string.Join(", ", names)} FROM {DuckDbFile.Quote(table)} ORDER BY id");
+        using var command = DuckDbFile.CommandOf(connection, $"SELECT {string.Join(", ", names)} FROM {DuckDbFile.Quote(table)}");
         command.UseStreamingMode = true;
         using var reader = command.ExecuteReader();
         while (reader.Read())

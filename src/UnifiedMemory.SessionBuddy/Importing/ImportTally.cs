@@ -8,7 +8,7 @@ internal sealed class ImportTally(string table, IProgress<SessionBuddyImportTabl
     private readonly Lock _lock = new();
     private readonly List<string> _reasons = [];
     private StoreProgress _stored = new(0, 0, 0);
-    private StoreProgress _skipped = new(0, 0, 0);
+    private StoreProgress _counted = new(0, 0, 0);
     private long _read;
 
     public SessionBuddyImportTable Result
@@ -18,7 +18,7 @@ internal sealed class ImportTally(string table, IProgress<SessionBuddyImportTabl
             lock (_lock)
             {
                 return new SessionBuddyImportTable(
-                    table, _read, _stored.Created + _skipped.Created, _stored.AlreadyStored + _skipped.AlreadyStored, _stored.Rejected + _skipped.Rejected)
+                    table, _read, _stored.Created + _counted.Created, _stored.AlreadyStored + _counted.AlreadyStored, _stored.Rejected + _counted.Rejected)
                 {
                     Rejections = [.. _reasons],
                 };
@@ -32,7 +32,7 @@ internal sealed class ImportTally(string table, IProgress<SessionBuddyImportTabl
             _read++;
     }
 
-    /// <summary>What <c>StoreManyAsync</c> says of all rows that it was given so far.</summary>
+    /// <summary>What a call of <c>StoreManyAsync</c> says of all rows that it was given so far.</summary>
     public void Report(StoreProgress value)
     {
         lock (_lock)
@@ -40,16 +40,26 @@ internal sealed class ImportTally(string table, IProgress<SessionBuddyImportTabl
         progress?.Report(Result);
     }
 
+    /// <summary>The next call counts from zero.</summary>
+    public void EndCall()
+    {
+        lock (_lock)
+        {
+            _counted = new(_counted.Created + _stored.Created, _counted.AlreadyStored + _stored.AlreadyStored, _counted.Rejected + _stored.Rejected);
+            _stored = new(0, 0, 0);
+        }
+    }
+
     /// <summary>A row that <c>StoreManyAsync</c> was not given.</summary>
     public void Count(StoreOutcome outcome)
     {
         lock (_lock)
         {
-            _skipped = outcome switch
+            _counted = outcome switch
             {
-                StoreOutcome.Created => _skipped with { Created = _skipped.Created + 1 },
-                StoreOutcome.AlreadyStored => _skipped with { AlreadyStored = _skipped.AlreadyStored + 1 },
-                _ => _skipped with { Rejected = _skipped.Rejected + 1 },
+                StoreOutcome.Created => _counted with { Created = _counted.Created + 1 },
+                StoreOutcome.AlreadyStored => _counted with { AlreadyStored = _counted.AlreadyStored + 1 },
+                _ => _counted with { Rejected = _counted.Rejected + 1 },
             };
         }
     }

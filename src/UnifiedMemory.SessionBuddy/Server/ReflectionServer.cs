@@ -14,6 +14,8 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
     /// <summary>How long the server may be at work on a call after its time-out, in such time-outs.</summary>
     private const int CallTimeoutsOfWork = 2;
 
+    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
+
     private readonly ServerConnection _connection = new(options, logger, time);
     private readonly UnansweredCalls _unanswered = new(CallTimeoutsOfWork * options.CallTimeout, time);
     private int _saidThatItCannotLook;
@@ -58,10 +60,6 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
                 // A server that was started again does not know the session. What was sent may have arrived nevertheless.
                 delivery.Look = true;
             }
-            finally
-            {
-                session?.Leave();
-            }
         }
     }
 
@@ -76,13 +74,9 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
             if (Interlocked.Exchange(ref _saidThatItCannotLook, 1) == 0)
                 Log.CannotLook(logger, options.Address);
         }
-        else if (delivery.Look)
+        else if (delivery.Look && !await LookAsync(session, delivery, cancellationToken).ConfigureAwait(false))
         {
-            if (await FindMissingAsync(session, delivery, cancellationToken).ConfigureAwait(false) is not { } missing)
-                return InsightDelivery.Unavailable($"{session.SearchTool} did not say whether the insight is there.");
-            if (missing < delivery.Parts.Count && _unanswered.MayStillArrive(delivery.Insight.Id))
-                return InsightDelivery.Unavailable("The insight is not there, but an earlier try may still be at work.");
-            delivery.Next = missing;
+            return InsightDelivery.Unavailable($"{session.SearchTool} did not say whether the insight is there.");
         }
 
         for (; delivery.Next < delivery.Parts.Count; delivery.Next++)
@@ -100,13 +94,36 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
         {
             return (await CallAsync(session, ServerSession.StoreTool, ArgumentsOf(session, delivery), cancellationToken).ConfigureAwait(false)).ToDelivery();
         }
-        catch (Exception exception) when (exception is TimeoutException || cancellationToken.IsCancellationRequested)
+        catch (Exception exception) when (ServerFailure.MayHaveArrived(exception))
         {
-            // Other exceptions say that the connection or the session is over, as they do at each restart.
-            _unanswered.Add(delivery.Insight.Id);
+            _unanswered.Add(delivery.Insight.Id, delivery.TagOf(delivery.Next));
             throw;
         }
     }
+
+    /// <summary>
+    /// Goes on to the first part that is missing, once it is known that it does not arrive any more. Tries that ended before would be used up
+    /// one right after the other, and would open the circuit.
+    /// </summary>
+    /// <returns>Whether the server says what is there.</returns>
+    private async Task<bool> LookAsync(ServerSession session, PartialDelivery delivery, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            if (await FindMissingAsync(session, delivery, cancellationToken).ConfigureAwait(false) is not { } missing)
+                return false;
+            delivery.Next = missing;
+            if (!MayStillArrive(delivery))
+                return true;
+            await Task.Delay(LookInterval, time, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Whether a part that was not answered for is neither there nor given up.</summary>
+    private bool MayStillArrive(PartialDelivery delivery) =>
+        delivery.Next < delivery.Parts.Count
+        && _unanswered.TagOf(delivery.Insight.Id) is { } tag
+        && !Enumerable.Range(0, delivery.Next).Any(part => delivery.TagOf(part) == tag);
 
     /// <summary>The first part that is not there: they are sent in order, so all behind it are missing too. <c>null</c> when it is not said.</summary>
     private async Task<int?> FindMissingAsync(ServerSession session, PartialDelivery delivery, CancellationToken cancellationToken)

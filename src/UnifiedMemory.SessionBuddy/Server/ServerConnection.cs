@@ -6,13 +6,16 @@ namespace UnifiedMemory.SessionBuddy.Server;
 /// <summary>The one session that deliveries share, started when the first needs it and again after it was dropped.</summary>
 internal sealed class ServerConnection : IAsyncDisposable
 {
+    /// <summary>How long a session that was dropped lives on, in time-outs of calls: until those under way have ended, and some that follow them.</summary>
+    private const int CallTimeoutsOfRetirement = 3;
+
     private readonly SessionBuddyOptions _options;
     private readonly ILogger _logger;
     private readonly TimeProvider _time;
     private readonly HttpClient _http;
     private readonly SemaphoreSlim _starting = new(1);
+    private readonly CancellationTokenSource _disposed = new();
     private ServerSession? _session;
-    private volatile bool _isDisposed;
 
     public ServerConnection(SessionBuddyOptions options, ILogger logger, TimeProvider time)
     {
@@ -31,24 +34,22 @@ internal sealed class ServerConnection : IAsyncDisposable
         };
     }
 
-    /// <summary>The session, entered: whoever gets it leaves it.</summary>
     public async Task<ServerSession> GetAsync(CancellationToken cancellationToken)
     {
-        if (Volatile.Read(ref _session) is { } current && current.TryEnter())
+        if (Volatile.Read(ref _session) is { } current)
             return current;
         await _starting.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (Volatile.Read(ref _session) is { } started && started.TryEnter())
+            if (Volatile.Read(ref _session) is { } started)
                 return started;
-            ObjectDisposedException.ThrowIf(_isDisposed, this);
+            ObjectDisposedException.ThrowIf(_disposed.IsCancellationRequested, this);
             var session = await ServerSession.StartAsync(_http, _options, _time, cancellationToken).ConfigureAwait(false);
             Log.SessionStarted(_logger, _options.Address, session.Version, session.TakesProject);
-            session.TryEnter();
             Interlocked.Exchange(ref _session, session);
 
             // Whoever disposed it meanwhile may have seen no session.
-            if (_isDisposed)
+            if (_disposed.IsCancellationRequested)
             {
                 await DisposeAsync().ConfigureAwait(false);
                 throw new ObjectDisposedException(nameof(ServerConnection));
@@ -64,22 +65,29 @@ internal sealed class ServerConnection : IAsyncDisposable
 
     /// <summary>
     /// Whoever sees a session fail drops it; those who see it later do not drop the one that has followed. Nobody waits for its
-    /// end: the server may be the one that hangs. The calls of others under way have as long as a call may take.
+    /// end: the server may be the one that hangs.
     /// </summary>
     /// <returns>Whether it was the one in use.</returns>
     public bool Drop(ServerSession session)
     {
         if (Interlocked.CompareExchange(ref _session, null, session) != session)
             return false;
-        _ = session.RetireAsync(_options.CallTimeout);
+        _ = RetireAsync(session);
         return true;
     }
 
     public async ValueTask DisposeAsync()
     {
-        _isDisposed = true;
+        await _disposed.CancelAsync().ConfigureAwait(false);
         if (Interlocked.Exchange(ref _session, null) is { } session)
             await session.DisposeAsync().ConfigureAwait(false);
         _http.Dispose();
+    }
+
+    /// <summary>Others may have calls under way in it, and of a call that is cut off nobody knows what became.</summary>
+    private async Task RetireAsync(ServerSession session)
+    {
+        await Task.Delay(CallTimeoutsOfRetirement * _options.CallTimeout, _time, _disposed.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await session.DisposeAsync().ConfigureAwait(false);
     }
 }

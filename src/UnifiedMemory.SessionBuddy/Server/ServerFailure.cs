@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Net;
 using ModelContextProtocol;
 
 namespace UnifiedMemory.SessionBuddy.Server;
@@ -10,12 +11,20 @@ internal static class ServerFailure
     public static bool IsDown(Exception exception) => Chain(exception).OfType<HttpRequestException>().Any(
         failure => failure.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError);
 
-    /// <summary>
-    /// Whether the server took the call and answered with an error: the session is alive. Session-Buddy answers for a session
-    /// that it does not know with the status 404, or with 400 and the code -32600.
-    /// </summary>
+    /// <summary>Whether the server took the call and answered with an error: the session is alive.</summary>
     public static bool IsAnswer(Exception exception) => Chain(exception).OfType<McpProtocolException>().Any(
         failure => failure.ErrorCode is McpErrorCode.MethodNotFound or McpErrorCode.InvalidParams or McpErrorCode.InternalError);
+
+    /// <summary>
+    /// Whether the server may be at work on the call: after a time-out, a connection that broke, a session that was ended here, and whatever else
+    /// does not say that it is not.
+    /// </summary>
+    public static bool MayHaveArrived(Exception exception) => !IsAnswer(exception) && !IsDown(exception) && !IsOfUnknownSession(exception);
+
+    /// <summary>Session-Buddy answers for a session that it does not know with the status 404, or with 400 and the code -32600.</summary>
+    private static bool IsOfUnknownSession(Exception exception) => Chain(exception).Any(
+        failure => failure is HttpRequestException { StatusCode: HttpStatusCode.NotFound or HttpStatusCode.BadRequest }
+            or McpProtocolException { ErrorCode: McpErrorCode.InvalidRequest });
 
     /// <summary>Types and numbers only: a message may quote an answer, and an answer what was sent.</summary>
     public static string Describe(Exception exception)

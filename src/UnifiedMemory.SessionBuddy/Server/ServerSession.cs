@@ -16,10 +16,6 @@ internal sealed class ServerSession : IAsyncDisposable
 
     private readonly McpClient _client;
     private readonly TimeProvider _time;
-    private readonly Lock _lock = new();
-    private readonly TaskCompletionSource _unused = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private int _users;
-    private bool _isRetired;
 
     private ServerSession(McpClient client, IEnumerable<McpClientTool> tools, TimeProvider time)
     {
@@ -84,43 +80,6 @@ internal sealed class ServerSession : IAsyncDisposable
     {
         var result = await _client.CallToolAsync(tool, arguments, cancellationToken: cancellationToken).ConfigureAwait(false);
         return new ToolAnswer(result.IsError == true, string.Join('\n', result.Content.OfType<TextContentBlock>().Select(block => block.Text)));
-    }
-
-    /// <summary>Counts a delivery that uses the session until it leaves. <c>false</c> when it is retired.</summary>
-    public bool TryEnter()
-    {
-        lock (_lock)
-        {
-            if (!_isRetired)
-                _users++;
-            return !_isRetired;
-        }
-    }
-
-    public void Leave()
-    {
-        lock (_lock)
-        {
-            if (--_users == 0 && _isRetired)
-                _unused.TrySetResult();
-        }
-    }
-
-    /// <summary>
-    /// Ends the session when the deliveries under way are done with it: of a call that is cut off nobody knows what became. After the
-    /// patience it ends in any case.
-    /// </summary>
-    public async Task RetireAsync(TimeSpan patience)
-    {
-        lock (_lock)
-        {
-            _isRetired = true;
-            if (_users == 0)
-                _unused.TrySetResult();
-        }
-
-        await _unused.Task.WaitAsync(patience, _time).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await DisposeAsync().ConfigureAwait(false);
     }
 
     public ValueTask DisposeAsync() => SayGoodbyeAsync(_client, _time);

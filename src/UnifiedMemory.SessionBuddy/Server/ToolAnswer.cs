@@ -13,18 +13,24 @@ internal sealed partial record ToolAnswer(bool IsError, string Text)
     /// </summary>
     public InsightDelivery ToDelivery()
     {
+        // What the protocol refuses is the call: a tool with other arguments refuses every insight, and is to be waited for.
+        if (IsError)
+        {
+            return Text.Contains("memory guard blocked", StringComparison.OrdinalIgnoreCase)
+                ? InsightDelivery.Refused("Session-Buddy's memory guard blocked the insight.")
+                : InsightDelivery.Unavailable("store_reflection answered with an error.");
+        }
+
         var firstLine = Text.AsSpan().TrimStart();
         if (firstLine.IndexOfAny('\r', '\n') is >= 0 and var end)
             firstLine = firstLine[..end];
-        var failed = IsError || firstLine.StartsWith('❌') || StartsWithWord(firstLine, "Error");
+        var failed = firstLine.StartsWith('❌') || StartsWithWord(firstLine, "Error");
         if (!failed && firstLine.Contains("stored successfully", StringComparison.OrdinalIgnoreCase))
             return InsightDelivery.Delivered;
 
         var kind = firstLine.IndexOf(':') is >= 0 and var colon ? firstLine[..colon] : firstLine;
         if (failed && kind.Contains("validation error", StringComparison.OrdinalIgnoreCase))
             return InsightDelivery.Refused("store_reflection answered with a validation error.");
-        if (IsError && Text.Contains("memory guard blocked", StringComparison.OrdinalIgnoreCase))
-            return InsightDelivery.Refused("Session-Buddy's memory guard blocked the insight.");
         if (failed)
             return InsightDelivery.Unavailable("store_reflection answered with an error.");
         return InsightDelivery.Unavailable(
