@@ -142,6 +142,28 @@ public sealed class Bm25Tests : StoreFixture
         }
     }
 
+    [Test]
+    public async Task Of_a_word_that_stands_in_each_memory_few_memories_are_read()
+    {
+        const int searches = 10;
+        await InsertAsync(24_000, "rag", "'everywhere filler' || i");
+        await TestServer.ExecuteAsync($"ANALYZE {Table}");
+
+        // A server process tells its counts when it ends.
+        await using (var store = NewStore(options => options.MaxPoolSize = 1))
+        {
+            for (var i = 0; i < searches; i++)
+                Assert.That(await store.SearchAsync(new MemoryQuery("everywhere") { Mode = SearchMode.Text }), Has.Count.EqualTo(10));
+        }
+
+        long read = 0;
+        await Eventually.TrueAsync(
+            async () => (read = await TestServer.ScalarAsync<long>(
+                $"SELECT idx_tup_fetch FROM pg_stat_all_tables WHERE schemaname = '{Prefix}memories' AND relname = 'memories'")) >= searches * 2_500,
+            "what the searches read is counted");
+        Assert.That(read, Is.LessThan(searches * 5_000), "of 240,000");
+    }
+
     private static IEnumerable<NewMemory> Documents(int count)
     {
         var random = new Random(1);
