@@ -13,9 +13,9 @@ namespace UnifiedMemory.Benchmarks.Sides;
 internal sealed class StatementsSide : IAsyncDisposable
 {
     private readonly NpgsqlDataSource _dataSource = RawSide.Connect([]);
-    private readonly string _statements;
+    private readonly IReadOnlyList<string> _statements;
 
-    private StatementsSide(string statements) => _statements = statements;
+    private StatementsSide(IReadOnlyList<string> statements) => _statements = statements;
 
     /// <summary>Listens to one search of the library.</summary>
     public static async Task<StatementsSide> LikeAsync(LibrarySide library, SearchText text)
@@ -33,24 +33,22 @@ internal sealed class StatementsSide : IAsyncDisposable
             await library.SearchAsync(SearchCase.NoFilter, text);
         }
 
-        return statements.Contains("<=> @query", StringComparison.Ordinal)
-            ? new StatementsSide(statements)
+        return statements.Contains("<=> $1", StringComparison.Ordinal)
+            ? new StatementsSide(statements.Split(";" + Environment.NewLine))
             : throw new InvalidOperationException($"The library's search was not in the trace, but '{statements}'.");
     }
 
     public async Task<IReadOnlyList<MemoryMatch>> SearchAsync(SearchText text)
     {
         await using var connection = await _dataSource.OpenConnectionAsync();
-        await using var command = new NpgsqlCommand(_statements, connection)
-        {
-            Parameters =
-            {
-                new NpgsqlParameter<Vector>("query", new Vector(text.Vector)) { DataTypeName = "vector" },
-                new NpgsqlParameter<string>("namespace", NpgsqlDbType.Text) { TypedValue = SearchCases.NamespaceOf(SearchCase.NoFilter) },
-                new NpgsqlParameter<int>("limit", NpgsqlDbType.Integer) { TypedValue = SearchCases.Limit },
-            },
-        };
-        await using var reader = await command.ExecuteReaderAsync();
+        await using var batch = new NpgsqlBatch(connection);
+        foreach (var statement in _statements)
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(statement));
+        var search = batch.BatchCommands[^2];
+        search.Parameters.Add(new NpgsqlParameter<Vector> { TypedValue = new Vector(text.Vector), DataTypeName = "vector" });
+        search.Parameters.Add(new NpgsqlParameter<int> { TypedValue = SearchCases.Limit, NpgsqlDbType = NpgsqlDbType.Integer });
+        search.Parameters.Add(new NpgsqlParameter<string> { TypedValue = SearchCases.NamespaceOf(SearchCase.NoFilter), NpgsqlDbType = NpgsqlDbType.Text });
+        await using var reader = await batch.ExecuteReaderAsync();
         var matches = new List<MemoryMatch>(SearchCases.Limit);
         while (await reader.ReadAsync())
             matches.Add(RawSide.Read(reader, reader.GetDouble(15)));

@@ -19,19 +19,23 @@ internal readonly record struct FilterSql(string Indexed, string Others)
         var others = new List<string> { Visible };
         if (filter.Namespace != MemoryFilter.AllNamespaces)
             Equal(indexed, "namespace", filter.Namespace);
-        if (filter.Types.Distinct().ToArray() is { Length: > 0 } types)
-            Compare(indexed, "memory_type = ANY (", "@types)", NpgsqlDbType.Array | NpgsqlDbType.Text, types.Select(MemoryTypeNames.NameOf).ToArray());
+        if (filter.Types.Count > 0)
+        {
+            var types = filter.Types.Distinct().Select(MemoryTypeNames.NameOf).ToArray();
+            indexed.Add($"memory_type = ANY ({parameters.AddNext(NpgsqlDbType.Array | NpgsqlDbType.Text, types)})");
+        }
+
         Equal(indexed, "agent_id", filter.AgentId);
         Equal(indexed, "session_id", filter.SessionId);
         Equal(indexed, "workflow_id", filter.WorkflowId);
         if (filter.Tags.Count > 0)
-            Compare(indexed, "tags @> ", "@tags", NpgsqlDbType.Array | NpgsqlDbType.Text, filter.Tags.ToArray());
+            indexed.Add($"tags @> {parameters.AddNext(NpgsqlDbType.Array | NpgsqlDbType.Text, filter.Tags.ToArray())}");
         Equal(others, "kind", filter.Kind);
         Equal(others, "source_system", filter.SourceSystem);
         if (filter.CreatedFrom is { } from)
-            Compare(indexed, "created_at >= ", "@created_from", NpgsqlDbType.TimestampTz, from.UtcDateTime);
+            indexed.Add($"created_at >= {parameters.AddNext(NpgsqlDbType.TimestampTz, from.UtcDateTime)}");
         if (filter.CreatedBefore is { } before)
-            Compare(indexed, "created_at < ", "@created_before", NpgsqlDbType.TimestampTz, before.UtcDateTime);
+            indexed.Add($"created_at < {parameters.AddNext(NpgsqlDbType.TimestampTz, before.UtcDateTime)}");
         if (filter.Metadata is { } metadata)
             (metadata.IsIndexed ? indexed : others).Add(metadata.ToSql(parameters));
         return new FilterSql(indexed.Count == 0 ? "true" : string.Join(" AND ", indexed), string.Join(" AND ", others));
@@ -39,29 +43,31 @@ internal readonly record struct FilterSql(string Indexed, string Others)
         void Equal(List<string> conditions, string column, string? value)
         {
             if (value is not null)
-                Compare(conditions, column + " = ", "@" + column, NpgsqlDbType.Text, value);
-        }
-
-        void Compare(List<string> conditions, string left, string right, NpgsqlDbType type, object value)
-        {
-            parameters.Add(right.Trim('@', ')'), type, value);
-            conditions.Add(left + right);
+                conditions.Add($"{column} = {parameters.AddNext(NpgsqlDbType.Text, value)}");
         }
     }
 
-    /// <summary>Equal for filters that mean the same memories, but that times count to the hour: "the last 90 days" is one scope.</summary>
+    /// <summary>
+    /// Equal for filters that mean the same memories, but that times count to the hour: "the last 90 days" is one scope. Made for every
+    /// search. No value holds U+0000.
+    /// </summary>
     public static string KeyOf(MemoryFilter filter)
     {
+        var key = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{filter.Namespace}\0{List(filter.Types)}\0{filter.Kind}\0{filter.AgentId}\0{filter.SessionId}\0{filter.WorkflowId}\0{filter.SourceSystem}\0"
+            + $"{List(filter.Tags)}\0{Hour(filter.CreatedFrom)}\0{Hour(filter.CreatedBefore)}\0");
+        if (filter.Metadata is not { } metadata)
+            return key;
         var parameters = new SqlParameters();
-        if (filter.CreatedFrom is not null || filter.CreatedBefore is not null)
-            filter = filter with { CreatedFrom = Hour(filter.CreatedFrom), CreatedBefore = Hour(filter.CreatedBefore) };
-        var sql = From(filter, parameters);
-        return string.Join('\n', parameters.Values.Select(Text).Prepend(sql.ToString()));
+        var condition = metadata.ToSql(parameters);
+        return string.Join('\0', parameters.Values.Select(Text).Prepend(key + condition));
 
-        static DateTimeOffset? Hour(DateTimeOffset? time) =>
-            time is { } value ? new DateTimeOffset(value.UtcTicks - (value.UtcTicks % TimeSpan.TicksPerHour), TimeSpan.Zero) : null;
+        static string List<T>(IReadOnlyCollection<T> values) => values.Count == 0 ? "" : string.Join('\n', values);
+
+        static long? Hour(DateTimeOffset? time) => time?.UtcTicks / TimeSpan.TicksPerHour;
 
         static string Text(object? value) =>
-            value is string[] texts ? string.Join('\r', texts) : Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+            value is string[] texts ? string.Join('\n', texts) : Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
     }
 }

@@ -43,15 +43,35 @@ internal static class MemoryReader
         string? TextAt(int column) => row.IsDBNull(column) ? null : row.GetString(column);
     }
 
-    /// <summary>Runs statements of which one yields rows.</summary>
+    /// <summary>Runs a statement that yields rows.</summary>
+    public static Task<List<T>> QueryAsync<T>(
+        NpgsqlConnection connection, string sql, SqlParameters parameters, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken) =>
+        QueryAsync(connection, [], sql, parameters, read, cancellationToken);
+
+    /// <summary>Runs a SELECT with settings of its own, in one round trip: a transaction that only reads.</summary>
     public static async Task<List<T>> QueryAsync<T>(
-        NpgsqlConnection connection, string sql, SqlParameters parameters, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
+        NpgsqlConnection connection, IReadOnlyList<string> settings, string sql, SqlParameters parameters, Func<NpgsqlDataReader, T> read,
+        CancellationToken cancellationToken)
     {
-        var command = new NpgsqlCommand(sql, connection);
-        await using (command.ConfigureAwait(false))
+        var batch = new NpgsqlBatch(connection);
+        await using (batch.ConfigureAwait(false))
         {
-            parameters.AddTo(command);
-            var reader = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            var command = new NpgsqlBatchCommand(sql);
+            parameters.AddTo(command.Parameters);
+            if (settings.Count == 0)
+            {
+                batch.BatchCommands.Add(command);
+            }
+            else
+            {
+                batch.BatchCommands.Add(new NpgsqlBatchCommand("BEGIN READ ONLY"));
+                foreach (var setting in settings)
+                    batch.BatchCommands.Add(new NpgsqlBatchCommand(setting));
+                batch.BatchCommands.Add(command);
+                batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
+            }
+
+            var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await using (reader.ConfigureAwait(false))
             {
                 var rows = new List<T>();

@@ -43,10 +43,13 @@ internal sealed partial class MemoryTable
             .Add("dates_to", NpgsqlDbType.Array | NpgsqlDbType.TimestampTz, dates.Select(date => date.To).ToArray())
             .Add("half_life", NpgsqlDbType.Double, query.RecencyHalfLife?.TotalSeconds)
             .Add("importance_weight", NpgsqlDbType.Double, query.ImportanceWeight);
+        IReadOnlyList<string> settings = plan.Index is null
+            ? Settings(SearchPlan.Exact)
+            : [.. Settings(SearchPlan.Exact), .. Effort(plan), "SET LOCAL enable_seqscan = off"];
         var sql = RankSql(query, plan, FilterSql.From(query, parameters).ToString(), candidates);
         return database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
         {
-            var rows = await MemoryReader.QueryAsync(connection, sql, parameters, MatchRow.Read, token).ConfigureAwait(false);
+            var rows = await MemoryReader.QueryAsync(connection, settings, sql, parameters, MatchRow.Read, token).ConfigureAwait(false);
             var neighbours = rows.Where(row => row.NeighbourOf is not null)
                 .OrderBy(row => row.Record!.CreatedAt).ThenBy(row => row.Id).ToLookup(row => row.NeighbourOf, row => row.Record!);
             var matches = rows.Where(row => row.NeighbourOf is null && row.Record is not null)
@@ -66,9 +69,6 @@ internal sealed partial class MemoryTable
                "CASE WHEN text_score > 0 THEN text_weight * text_score / best_text ELSE 0 END");
         return string.Create(CultureInfo.InvariantCulture,
             $"""
-            BEGIN READ ONLY;
-            {Settings(SearchPlan.Exact)}
-            {(plan.Index is null ? "" : Effort(plan) + " SET LOCAL enable_seqscan = off;")}
             WITH {(byVector ? $"near AS MATERIALIZED ({Nearest(plan, filter, candidates)})," : "")}
             {(byText ? Words(filter, candidates) + "," : "")}
             found AS MATERIALIZED (
@@ -104,17 +104,16 @@ internal sealed partial class MemoryTable
                    {(query.Diversity > 0 ? "embedding::real[]" : "NULL::real[]")}, nearest, NULL::uuid
             FROM (SELECT {(byVector ? "(SELECT count(*) FROM near)::int" : "0")} AS nearest) AS seen
                  LEFT JOIN (final JOIN {schema.Memories} USING (namespace, id)) ON true
-            {(query.IncludeNeighbours ? $"UNION ALL {Neighbours(Math.Max(1, query.Neighbours), filter)}" : "")};
-            COMMIT
+            {(query.IncludeNeighbours ? $"UNION ALL {Neighbours(Math.Max(1, query.Neighbours), filter)}" : "")}
             """);
     }
 
     /// <summary>The nearest by vector, for the plan.</summary>
     private string Nearest(SearchPlan plan, string filter, int candidates) => plan.Index is { } index
         ? $"""
-          SELECT namespace, id FROM (SELECT * FROM {Ordered(index)} LIMIT {plan.Candidates}) AS nearest WHERE {filter} LIMIT {candidates}
+          SELECT namespace, id FROM (SELECT * FROM {Ordered(index, "@query")} LIMIT {plan.Candidates}) AS nearest WHERE {filter} LIMIT {candidates}
           """
-        : $"""SELECT namespace, id FROM ({Compared("namespace, id", filter)}) AS compared ORDER BY distance, id LIMIT {candidates}""";
+        : $"""SELECT namespace, id FROM ({Compared("namespace, id", "@query", filter)}) AS compared ORDER BY distance, id LIMIT {candidates}""";
 
     private const string TimePart =
         $"""

@@ -14,19 +14,25 @@ internal sealed partial class MemoryTable
     public Task<(List<MemoryMatch> Matches, int Nearest)> FindNearestAsync(
         MemoryQuery query, float[] vector, SearchPlan plan, CancellationToken cancellationToken)
     {
-        var parameters = new SqlParameters().AddVector("query", vector).Add("limit", NpgsqlDbType.Integer, query.Limit);
+        var parameters = new SqlParameters(positional: true).AddVector("query", vector).Add("limit", NpgsqlDbType.Integer, query.Limit);
         var filter = FilterSql.From(query, parameters).ToString();
-        var sql = plan.Index is { } index ? IndexSql(index, plan, filter) : ExactSql(plan, filter);
+        var sql = plan.Index is { } index ? IndexSql(index, plan, filter) : ExactSql(filter);
         return database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
         {
             var rows = await MemoryReader.QueryAsync(
-                connection, sql, parameters, row => (Record: MemoryReader.Read(row), Similarity: row.GetDouble(MemoryReader.Count)), token)
+                connection, Settings(plan), sql, parameters, row => (Record: MemoryReader.Read(row), Similarity: row.GetDouble(MemoryReader.Count)), token)
                 .ConfigureAwait(false);
 
             // Sorted here: an index may have compared normalised vectors, whose last digits differ.
-            var similar = rows.Where(row => row.Similarity >= (query.MinimumSimilarity ?? double.NegativeInfinity))
-                .OrderByDescending(row => row.Similarity).ThenBy(row => row.Record.Id);
-            return (similar.Select((row, index) => ToMatch(row.Record, row.Similarity, index + 1)).ToList(), rows.Count);
+            rows.Sort((one, other) => (other.Similarity, one.Record.Id).CompareTo((one.Similarity, other.Record.Id)));
+            var matches = new List<MemoryMatch>(rows.Count);
+            foreach (var (record, similarity) in rows)
+            {
+                if (similarity >= (query.MinimumSimilarity ?? double.NegativeInfinity))
+                    matches.Add(ToMatch(record, similarity, matches.Count + 1));
+            }
+
+            return (matches, rows.Count);
         }, cancellationToken);
     }
 
@@ -39,38 +45,32 @@ internal sealed partial class MemoryTable
 
     /// <summary>
     /// The filter is outside: the index yields its nearest in order, and rows pass until enough have. Where that order is not the
-    /// final one, <c>+ 0</c> makes the planner sort.
+    /// final one, <c>+ 0</c> makes the planner sort. <c>$1</c> is the vector, <c>$2</c> the limit.
     /// </summary>
     private string IndexSql(VectorIndex index, SearchPlan plan, string filter) =>
         $"""
-        BEGIN READ ONLY;
-        {Settings(plan)}
         SELECT {MemoryReader.Columns}, 1 - distance FROM (
-            SELECT *, embedding <=> @query AS distance FROM {Ordered(index)} LIMIT {plan.Candidates}) AS nearest
-        WHERE {filter} ORDER BY distance{(plan.Iterative || index.HalfPrecision ? " + 0" : "")} LIMIT @limit;
-        COMMIT
+            SELECT *, embedding <=> $1 AS distance FROM {Ordered(index, "$1")} LIMIT {plan.Candidates}) AS nearest
+        WHERE {filter} ORDER BY distance{(plan.Iterative || index.HalfPrecision ? " + 0" : "")} LIMIT $2
         """;
 
     /// <summary>The best are chosen before anything is made of their columns: to write out the metadata of each would take longer.</summary>
-    private string ExactSql(SearchPlan plan, string filter) =>
+    private string ExactSql(string filter) =>
         $"""
-        BEGIN READ ONLY;
-        {Settings(plan)}
         SELECT {MemoryReader.Columns}, 1 - distance FROM (
-            SELECT * FROM ({Compared("*", filter)}) AS compared ORDER BY distance, id LIMIT @limit) AS nearest
-        ORDER BY distance, id;
-        COMMIT
+            SELECT * FROM ({Compared("*", "$1", filter)}) AS compared ORDER BY distance, id LIMIT $2) AS nearest
+        ORDER BY distance, id
         """;
 
     /// <summary>Every memory that fulfils the filter with its distance. OFFSET 0 keeps a vector index out of it.</summary>
-    private string Compared(string columns, string filter) =>
-        $"SELECT {columns}, embedding <=> @query AS distance FROM {schema.Memories} WHERE {filter} OFFSET 0";
+    private string Compared(string columns, string vector, string filter) =>
+        $"SELECT {columns}, embedding <=> {vector} AS distance FROM {schema.Memories} WHERE {filter} OFFSET 0";
 
     /// <summary>The rows of the table as this index yields them. Only the index's own expression and predicate make the planner use it.</summary>
-    private string Ordered(VectorIndex index)
+    private string Ordered(VectorIndex index, string vector)
     {
         var cast = index.HalfPrecision ? $"::halfvec({dimensions})" : "";
-        return $"{schema.Memories}{VectorIndexDefinition.WhereOf(index.Type)} ORDER BY embedding{cast} <=> @query{cast}";
+        return $"{schema.Memories}{VectorIndexDefinition.WhereOf(index.Type)} ORDER BY embedding{cast} <=> {vector}{cast}";
     }
 
     /// <summary>
@@ -79,33 +79,25 @@ internal sealed partial class MemoryTable
     /// <c>strict_order</c> (0.80 against 0.56 at 1 % selectivity). Exact: a plan for these values, without the compiler and the workers
     /// that a scan of many rows would start.
     /// </summary>
-    private static string Settings(SearchPlan plan) => plan switch
+    private static IReadOnlyList<string> Settings(SearchPlan plan) => plan switch
     {
-        { OfFew: true } => "SET LOCAL plan_cache_mode = force_custom_plan;",
+        { OfFew: true } => ["SET LOCAL plan_cache_mode = force_custom_plan"],
         { Index: null } =>
-            """
-            SET LOCAL random_page_cost = 1.1;
-            SET LOCAL plan_cache_mode = force_custom_plan;
-            SET LOCAL jit = off;
-            SET LOCAL max_parallel_workers_per_gather = 0;
-            """,
-        _ =>
-            $"""
-            SET LOCAL enable_seqscan = off;
-            SET LOCAL plan_cache_mode = force_generic_plan;
-            {Effort(plan)}
-            """,
+        [
+            "SET LOCAL random_page_cost = 1.1",
+            "SET LOCAL plan_cache_mode = force_custom_plan",
+            "SET LOCAL jit = off",
+            "SET LOCAL max_parallel_workers_per_gather = 0",
+        ],
+        _ => ["SET LOCAL enable_seqscan = off", "SET LOCAL plan_cache_mode = force_generic_plan", .. Effort(plan)],
     };
 
-    private static string Effort(SearchPlan plan)
+    private static IEnumerable<string> Effort(SearchPlan plan)
     {
-        var effort = $"SET LOCAL {VectorIndexDefinition.EffortSetting(plan.Index!.Method)} = {plan.Effort};";
-        return plan.Iterative
-            ? $"""
-              {effort}
-              SET LOCAL hnsw.iterative_scan = relaxed_order;
-              SET LOCAL hnsw.max_scan_tuples = {Math.Max(20_000, 2 * plan.Candidates)};
-              """
-            : effort;
+        yield return $"SET LOCAL {VectorIndexDefinition.EffortSetting(plan.Index!.Method)} = {plan.Effort}";
+        if (!plan.Iterative)
+            yield break;
+        yield return "SET LOCAL hnsw.iterative_scan = relaxed_order";
+        yield return $"SET LOCAL hnsw.max_scan_tuples = {Math.Max(20_000, 2 * plan.Candidates)}";
     }
 }
