@@ -94,6 +94,20 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
         SELECT count(*) FILTER (WHERE comes_back) FROM failed
         """;
 
+    /// <summary>
+    /// The one that was tried longest ago, when it is due. What is parked again by this try has failed no more often than before, or else
+    /// a long outage would leave nothing that is revived.
+    /// </summary>
+    private readonly string _probe =
+        $"""
+        UPDATE {schema.InsightOutbox} SET parked_at = NULL, failures = failures - 1
+        WHERE (namespace, memory_id, sink) = (
+                SELECT namespace, memory_id, sink FROM {schema.InsightOutbox}
+                WHERE sink = @sink AND in_outage AND parked_at IS NOT NULL AND due_at <= now()
+                ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+            AND NOT EXISTS (SELECT FROM {schema.InsightOutbox} WHERE sink = @sink AND parked_at IS NULL)
+        """;
+
     /// <summary>As it is now: nothing when the memory was deleted, or when the lease is another host's by now.</summary>
     private readonly string _claimed =
         $"""
@@ -156,6 +170,11 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
                 .Add("most", NpgsqlDbType.Integer, mostFailures)
                 .Add("lease", NpgsqlDbType.Uuid, Guid.Empty),
             cancellationToken: token)), cancellationToken);
+
+    /// <summary>When nothing is pending: queues one that was parked in an outage, for a try that shows whether it is over.</summary>
+    /// <returns>Whether there is one.</returns>
+    public async Task<bool> ProbeAsync(string sink, CancellationToken cancellationToken) =>
+        await ExecuteAsync(_probe, () => new SqlParameters().Add("sink", NpgsqlDbType.Text, sink), cancellationToken).ConfigureAwait(false) > 0;
 
     /// <summary>The text of one that is claimed, or <c>null</c> when it is not to be sent any more.</summary>
     public Task<string?> ClaimedTextAsync(Lease lease, Guid id, CancellationToken cancellationToken) =>

@@ -14,12 +14,28 @@ public sealed class SinkFailureTests
     {
         var outage = new SinkOutage(new InsightOptions(), _time);
         var (first, second) = (Guid.NewGuid(), Guid.NewGuid());
+        outage.EndsWithSuccess();
 
         Assert.That(outage.IncludesFailure(first, isOpen: false), Is.False);
         Assert.That(outage.IncludesFailure(second, isOpen: false), Is.True);
         Assert.That(outage.IncludesFailure(first, isOpen: false), Is.True);
         outage.EndsWithSuccess();
         Assert.That(outage.IncludesFailure(first, isOpen: false), Is.False);
+    }
+
+    [Test]
+    public void Nobody_is_to_blame_before_the_first_success_and_long_after_the_last()
+    {
+        var options = new InsightOptions();
+        var outage = new SinkOutage(options, _time);
+        var id = Guid.NewGuid();
+
+        Assert.That(outage.IncludesFailure(id, isOpen: false), Is.True, "the sink may have been away when the process started");
+        outage.EndsWithSuccess();
+        Assert.That(outage.IncludesFailure(id, isOpen: false), Is.False);
+        _time.Advance(options.BreakDuration);
+        Assert.That(outage.IncludesFailure(id, isOpen: false), Is.True);
+        Assert.That(outage.EndsWithSuccess(), "and so it is revived");
     }
 
     [Test]
