@@ -112,7 +112,7 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
             }
 
             if (decided < rows.Count)
-                await outbox.ReleaseAsync(lease, Ids(rows.Skip(decided)), CancellationToken.None).ConfigureAwait(false);
+                await outbox.ReleaseAllAsync(lease, Ids(rows.Skip(decided)), CancellationToken.None).ConfigureAwait(false);
             return decided > 0;
         }
         catch
