@@ -59,7 +59,10 @@ public sealed class InsightOptions
     /// </summary>
     public TimeSpan BreakDuration { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a host that stops goes on delivering; zero for not at all. What is left is delivered later. Default: 5 s.</summary>
+    /// <summary>
+    /// How long a host that stops goes on delivering; zero for not at all. What is left is delivered later. Writing down what became of the
+    /// last tries may take 3 s more; where the database does not answer, they are made again when their lease is over. Default: 5 s.
+    /// </summary>
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     internal InsightOptions Copy() => (InsightOptions)MemberwiseClone();

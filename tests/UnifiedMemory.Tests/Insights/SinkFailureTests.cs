@@ -57,6 +57,29 @@ public sealed class SinkFailureTests
     }
 
     [Test]
+    public async Task A_sink_that_does_not_listen_is_called_again_only_when_its_earlier_calls_have_ended()
+    {
+        var first = new TaskCompletionSource<InsightDelivery>();
+        var sink = new RecordingSink { OnDeliver = (_, _) => first.Task };
+        var options = new InsightOptions { Parallelism = 2 };
+        var circuit = new SinkCircuit(new NamedSink("hangs", sink), options, _time, NullLogger.Instance);
+        for (var i = 0; i < 2; i++)
+        {
+            var tried = circuit.TryAsync(NewInsight(), CancellationToken.None);
+            _time.Advance(options.DeliveryTimeout);
+            await tried;
+        }
+
+        var refused = await circuit.TryAsync(NewInsight(), CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.That(refused, Has.Property("Outcome").EqualTo(InsightOutcome.Unavailable).And.Property("Reason").Contains("busy"));
+        Assert.That(sink.Tries, Has.Count.EqualTo(2));
+
+        first.SetResult(InsightDelivery.Delivered);
+        await Eventually.TrueAsync(
+            async () => (await circuit.TryAsync(NewInsight(), CancellationToken.None))?.Outcome == InsightOutcome.Delivered, "it is called again");
+    }
+
+    [Test]
     public async Task The_backlog_is_watched_on_after_a_failure_of_any_kind()
     {
         var calls = 0;
