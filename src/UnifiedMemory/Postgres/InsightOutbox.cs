@@ -109,6 +109,9 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
         WHERE namespace = @namespace AND memory_id = @id AND sink = @sink AND lease_id = @lease
         """;
 
+    /// <summary>The schema's name, which tells the stores of a process apart.</summary>
+    public string Schema { get; } = schema.Name;
+
     /// <summary>A page of the namespaces that have something for the sink.</summary>
     public Task<List<NamespaceHead>> HeadsAsync(
         string sink, string after, int patience, int limit, CancellationToken cancellationToken) =>
