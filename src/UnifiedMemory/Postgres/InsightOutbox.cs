@@ -90,7 +90,8 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
 
     /// <summary>
     /// The one that was tried longest ago, when it is due. What is parked again by this try has failed no more often than before, or else
-    /// a long outage would leave nothing that is revived.
+    /// a long outage would leave nothing that is revived. Whether anything is pending is asked in the order of the index: for NOT EXISTS
+    /// PostgreSQL expects to find a row at once in the table, and reads all of it when there is none.
     /// </summary>
     private readonly string _probe =
         $"""
@@ -99,7 +100,7 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
                 SELECT namespace, memory_id, sink FROM {schema.InsightOutbox}
                 WHERE sink = @sink AND in_outage AND parked_at IS NOT NULL AND due_at <= now()
                 ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-            AND NOT EXISTS (SELECT FROM {schema.InsightOutbox} WHERE sink = @sink AND parked_at IS NULL)
+            AND (SELECT namespace FROM {schema.InsightOutbox} WHERE sink = @sink AND parked_at IS NULL ORDER BY namespace, queued_at LIMIT 1) IS NULL
         """;
 
     /// <summary>As it is now: nothing when the memory was deleted, or when the lease is another host's by now.</summary>
