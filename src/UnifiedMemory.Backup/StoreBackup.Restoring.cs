@@ -11,7 +11,8 @@ public sealed partial class StoreBackup
 {
     /// <summary>
     /// Restores a logical backup into a database, all of it or nothing, builds its indexes, and makes the checks of a verification there.
-    /// Roles and grants are not part of it: grant again what the application's role needs.
+    /// Roles and grants are not part of it: grant again what the application's role needs. What was queued for a sink counts as tried, since
+    /// it may have been delivered after the backup: the sink looks before it takes it again.
     /// </summary>
     /// <param name="id">The backup.</param>
     /// <param name="options">Where to.</param>
@@ -60,7 +61,8 @@ public sealed partial class StoreBackup
     /// Restores a physical backup into a directory, lets a server recover there to the moment asked for, and makes the checks of a
     /// verification. The server is stopped then: start it as the platform starts servers. A moment that the log does not reach fails, and so
     /// does a segment of the log that cannot be read. Without a moment, a log that has a hole or is damaged is recovered up to there, which
-    /// the check <c>restore</c> tells.
+    /// the check <c>restore</c> tells. What was queued for a sink counts as tried, where the role may write; else the check <c>insights</c>
+    /// tells what to run.
     /// </summary>
     /// <param name="id">The backup.</param>
     /// <param name="options">Where to, and to which moment.</param>

@@ -6,7 +6,8 @@ namespace UnifiedMemory;
 /// <summary>
 /// The default detector. Finds the form that coding assistants mark insights with: a line <c>★ Insight ─────</c>, the insight's lines,
 /// and a line of twenty dashes or more, each between back-ticks or not. Where the closing line is missing, the insight ends at the next
-/// opening one or with the text. Those shorter than 30 or longer than 10,000 characters are none.
+/// opening one or with the text. Those shorter than 30 or longer than 10,000 characters are none, and nothing is logged: a text that goes on for
+/// longer after an opening line without a closing one gives no insight there.
 /// </summary>
 /// <remarks>
 /// Type, topics and confidence follow the rules of Session-Buddy 0.23 (https://github.com/lesleslie/session-buddy,

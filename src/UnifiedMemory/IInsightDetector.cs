@@ -2,7 +2,7 @@ namespace UnifiedMemory;
 
 /// <summary>
 /// Finds insights in the texts that are stored, and says what they are about. Part of each store call: it answers from memory, may
-/// be called by many threads at once, and does not throw. If it does, nothing is found, the memory is stored, and a warning is logged.
+/// be called by many threads at once, and does not throw. If it does, the memory is stored with what was found before, and a warning is logged.
 /// </summary>
 public interface IInsightDetector
 {
@@ -11,7 +11,9 @@ public interface IInsightDetector
     /// <see cref="NewMemory.Insight"/>, which are insights as a whole.
     /// </summary>
     /// <param name="memory">The memory that is stored.</param>
-    /// <returns>In their order; no more are taken than <see cref="InsightOptions.MaxPerMemory"/>.</returns>
+    /// <returns>
+    /// In their order; no more are taken than <see cref="InsightOptions.MaxPerMemory"/>. One that cannot be stored is left out, with a warning.
+    /// </returns>
     IEnumerable<DetectedInsight> Find(NewMemory memory);
 
     /// <summary>What a memory is about that the host says is an insight. What the host says itself takes precedence.</summary>

@@ -14,7 +14,10 @@ public interface IInsightSink
 
     /// <summary>Delivers one insight.</summary>
     /// <param name="insight">The insight.</param>
-    /// <param name="cancellationToken">Cancelled when the try takes too long or the host stops.</param>
+    /// <param name="cancellationToken">
+    /// Cancelled when the try takes too long or the host stops. A call that does not end then may go on beside later ones; when there are
+    /// <see cref="InsightOptions.Parallelism"/> such calls, no more are made until one of them ends, which counts as unavailable.
+    /// </param>
     /// <returns>
     /// What became of it. An exception counts as <see cref="InsightDelivery.Unavailable"/> with the exception's type as the reason.
     /// </returns>

@@ -34,8 +34,10 @@ public sealed class InsightOptions
     public TimeSpan LeaseDuration { get; set; } = TimeSpan.FromMinutes(2);
 
     /// <summary>
-    /// Failed tries after which an insight is parked, 1 to 1,000. What was parked while the sink failed for everything (its circuit was
-    /// open) is queued again when the sink is back, for one more try, until it has failed twice as often. Default: 10.
+    /// Failed tries after which an insight is parked, 1 to 1,000. What was parked while the sink took nothing (its circuit was open, others
+    /// failed, too, or nothing had arrived for <see cref="BreakDuration"/>) is queued again when the sink is back, for one more try, until it
+    /// has failed twice as often. While nothing else is pending, one of them at a time is tried to find that out, each about once in
+    /// <see cref="MaxRetryDelay"/>. Default: 10.
     /// </summary>
     public int MaxAttempts { get; set; } = 10;
 
@@ -57,7 +59,10 @@ public sealed class InsightOptions
     /// </summary>
     public TimeSpan BreakDuration { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long a host that stops goes on delivering; zero for not at all. What is left is delivered later. Default: 5 s.</summary>
+    /// <summary>
+    /// How long a host that stops goes on delivering; zero for not at all. What is left is delivered later. Writing down what became of the
+    /// last tries may take 3 s more; where the database does not answer, they are made again when their lease is over. Default: 5 s.
+    /// </summary>
     public TimeSpan DrainTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     internal InsightOptions Copy() => (InsightOptions)MemberwiseClone();

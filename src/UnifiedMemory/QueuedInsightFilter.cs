@@ -3,7 +3,7 @@ namespace UnifiedMemory;
 /// <summary>Which of the insights that are not delivered yet. What is <c>null</c> does not matter.</summary>
 public sealed record QueuedInsightFilter
 {
-    /// <summary>The namespace. Default: all.</summary>
+    /// <summary>The namespace, or <see cref="MemoryFilter.AllNamespaces"/>. Default: all.</summary>
     public string? Namespace { get; init; }
 
     /// <summary>The name of the sink, which need not be registered any more. Default: all.</summary>

@@ -37,9 +37,10 @@ public sealed partial class UnifiedMemoryStore
     /// <summary>Streams the insights that are not delivered yet, by namespace, id and sink, with the last error of each.</summary>
     /// <param name="filter">Which ones.</param>
     /// <param name="cancellationToken">Ends the stream.</param>
+    /// <exception cref="ArgumentException">A value of the filter is not allowed.</exception>
     public IAsyncEnumerable<QueuedInsight> ListQueuedInsightsAsync(QueuedInsightFilter filter, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(filter);
+        MemoryRules.RequireFilter(filter);
         return QueuedPagesAsync(filter, cancellationToken);
     }
 
@@ -47,9 +48,10 @@ public sealed partial class UnifiedMemoryStore
     /// <param name="filter">Which ones; the pending among them stay as they are.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>How many were queued.</returns>
+    /// <exception cref="ArgumentException">A value of the filter is not allowed; nothing was queued.</exception>
     public Task<long> RequeueInsightsAsync(QueuedInsightFilter filter, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(filter);
+        MemoryRules.RequireFilter(filter);
         return Operation.RunAsync("requeue_insights", async _ =>
         {
             await OpenAsync(cancellationToken).ConfigureAwait(false);
@@ -65,9 +67,10 @@ public sealed partial class UnifiedMemoryStore
     /// <param name="filter">Which ones. A filter that sets nothing means all.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>How many were given up.</returns>
+    /// <exception cref="ArgumentException">A value of the filter is not allowed; nothing was given up.</exception>
     public Task<long> DiscardQueuedInsightsAsync(QueuedInsightFilter filter, CancellationToken cancellationToken = default)
     {
-        ArgumentNullException.ThrowIfNull(filter);
+        MemoryRules.RequireFilter(filter);
         return Operation.RunAsync("discard_insights", async _ =>
         {
             await OpenAsync(cancellationToken).ConfigureAwait(false);

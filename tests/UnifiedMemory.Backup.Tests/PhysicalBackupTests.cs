@@ -15,6 +15,7 @@ public sealed class PhysicalBackupTests : ArchivingFixture
     [Test]
     public async Task A_server_is_restored_to_a_moment_between_two_states_or_to_the_end_and_never_beyond_it()
     {
+        await QueueAsync();
         var backup = NewPhysical();
         var manifest = await backup.TakeAsync(BackupKind.Physical);
         await Store.StoreAsync(new NewMemory("before the mistake", MemoryType.Project));
@@ -35,6 +36,7 @@ public sealed class PhysicalBackupTests : ArchivingFixture
             await BackupServer.ScalarAsync<long>($"SELECT count(*) FROM {Schema}.memories WHERE content = 'before the mistake'", restored.ConnectionString),
             Is.EqualTo(1), "the directory is a server's, which starts as any other");
         Assert.That(await BackupServer.ScalarAsync<string>("SHOW hot_standby", restored.ConnectionString), Is.EqualTo("on"), "nothing of the recovery's settings stays");
+        Assert.That(await AttemptsAsync(restored.ConnectionString), Is.EqualTo(1), "what was queued may have been delivered after that moment");
     }
 
     [Test]

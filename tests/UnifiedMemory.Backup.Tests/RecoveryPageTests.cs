@@ -43,6 +43,7 @@ public sealed class RecoveryPageTests : BackupFixture
     [Test]
     public async Task Part_A_restores_the_store_into_a_new_database()
     {
+        await QueueAsync();
         var report = await NewBackup().RunAsync();
         Assert.That(report!.Passed, report.ToString());
 
@@ -54,11 +55,13 @@ public sealed class RecoveryPageTests : BackupFixture
             new UnifiedMemoryOptions { ConnectionString = app, SchemaPrefix = Prefix }, Embeddings);
         Assert.That(await store.SearchAsync(new MemoryQuery("angle 30")), Is.Not.Empty, "the application's role can use it");
         await store.StoreAsync(new NewMemory("after the restore", MemoryType.Agent));
+        Assert.That(await AttemptsAsync(app), Is.EqualTo(1));
     }
 
     [Test]
     public async Task Part_B_restores_the_server_to_a_moment()
     {
+        await QueueAsync();
         var backup = NewBackup();
         var manifest = await backup.TakeAsync(BackupKind.Physical);
         Assert.That((await backup.VerifyAsync(manifest.Id)).Passed);
@@ -91,6 +94,7 @@ public sealed class RecoveryPageTests : BackupFixture
         Assert.That(await File.ReadAllTextAsync(Path.Combine(data, "postgresql.conf")), Does.Contain("include_dir").And.Not.Contain(_cluster.DataDirectory));
         await using var restored = await RestoredServer.StartAsync(_cluster, data);
         Assert.That(await BackupServer.ScalarAsync<long>($"SELECT count(*) FROM {Schema}.memories", restored.ConnectionString), Is.EqualTo(Memories));
+        Assert.That(await AttemptsAsync(restored.ConnectionString), Is.EqualTo(1));
     }
 
     /// <returns>A directory as Debian's packages make it: its file names the places of the old server.</returns>
@@ -141,6 +145,7 @@ public sealed class RecoveryPageTests : BackupFixture
             ["BACKUPS"] = TargetPath,
             ["SCHEMA"] = Schema,
             ["APP_ROLE"] = "app",
+            ["DATABASE"] = connection.Database!,
         })
             start.Environment[name] = value;
         using var process = Process.Start(start)!;

@@ -7,6 +7,7 @@ public sealed class RestoreTests : BackupFixture
     [Test]
     public async Task A_store_is_restored_into_a_new_database_and_is_the_same()
     {
+        await QueueAsync();
         var backup = NewBackup();
         var manifest = await backup.TakeAsync();
         var database = $"restored_{Prefix}";
@@ -16,6 +17,8 @@ public sealed class RestoreTests : BackupFixture
 
             Assert.That(report.Passed, report.ToString());
             Assert.That(await FingerprintAsync(DatabaseOf(database)), Is.EqualTo(await FingerprintAsync(ConnectionString)), "every row is the same");
+            Assert.That(await AttemptsAsync(DatabaseOf(database)), Is.EqualTo(1), "it may have been delivered after the backup");
+            Assert.That(await AttemptsAsync(ConnectionString), Is.Zero, "the live one is not touched");
             var options = StoreOptions();
             options.ConnectionString = DatabaseOf(database);
             await using var restored = UnifiedMemoryStore.Create(options, Embeddings);

@@ -63,6 +63,16 @@ internal static class MemoryRules
         }
     }
 
+    public static void RequireFilter(QueuedInsightFilter filter)
+    {
+        ArgumentNullException.ThrowIfNull(filter);
+        if (filter.Namespace is not (null or MemoryFilter.AllNamespaces))
+            TextRules.RequireNamespace(filter.Namespace, nameof(filter.Namespace));
+        TextRules.RequireIfGiven(filter.Sink, nameof(filter.Sink));
+        if (filter.State is { } state && !Enum.IsDefined(state))
+            throw new ArgumentOutOfRangeException(nameof(filter), state, "State is Pending or Parked; leave it null for both.");
+    }
+
     public static void RequireQuery(MemoryQuery query, int maxTextBytes)
     {
         RequireFilter(query);

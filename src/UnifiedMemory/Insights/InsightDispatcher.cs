@@ -14,6 +14,8 @@ internal sealed class InsightDispatcher(
 
     private readonly SinkQueue[] _queues = [.. sinks.Select(sink => new SinkQueue(outbox, sink, options, time, logger))];
 
+    private IReadOnlyList<string> _reported = [];
+
     public bool HasSinks => _queues.Length > 0;
 
     /// <summary>An insight was stored. Costs the caller nothing, and nobody is woken for a sink that is left alone for now.</summary>
@@ -47,11 +49,17 @@ internal sealed class InsightDispatcher(
         var found = await outbox.BacklogAsync(cancellationToken).ConfigureAwait(false);
         IReadOnlyList<InsightBacklog> backlog =
         [
-            .. found, .. _queues.Select(queue => queue.Name).Except(found.Select(one => one.Sink)).Select(name => new InsightBacklog(name, 0, 0, TimeSpan.Zero)),
+            .. found, .. _queues.Select(queue => queue.Name).Except(found.Select(one => one.Sink)).Select(Nothing),
         ];
-        foreach (var one in backlog)
-            StoreMetrics.RecordBacklog(one);
+        var names = backlog.Select(one => one.Sink).ToList();
+
+        // A gauge keeps its last value, also when the rows of a sink that is not registered are gone.
+        foreach (var one in backlog.Concat(_reported.Except(names).Select(Nothing)))
+            StoreMetrics.RecordBacklog(outbox.Schema, one);
+        _reported = names;
         return backlog;
+
+        static InsightBacklog Nothing(string sink) => new(sink, 0, 0, TimeSpan.Zero);
     }
 
     private async Task RunAsync(SinkQueue queue, Func<CancellationToken, ValueTask> open, CancellationToken stop, CancellationToken abort)

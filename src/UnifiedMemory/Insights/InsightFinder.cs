@@ -56,8 +56,7 @@ internal sealed class InsightFinder(IInsightDetector detector, UnifiedMemoryOpti
                     break;
                 if (!(insight.Confidence >= options.Insights.MinimumConfidence))
                     continue;
-                var prepared = Derive(received, place, found.Count, insight);
-                if (!found.Exists(other => other.Identity == prepared.Identity))
+                if (TryDerive(received, place, found.Count, insight) is { } prepared && !found.Exists(other => other.Identity == prepared.Identity))
                     found.Add(prepared);
             }
         }
@@ -103,6 +102,20 @@ internal sealed class InsightFinder(IInsightDetector detector, UnifiedMemoryOpti
             Projects = details.Projects ?? insight.Projects,
             Confidence = details.Confidence ?? insight.Confidence,
         };
+    }
+
+    /// <summary>Null for one that cannot be stored; those after it can.</summary>
+    private PreparedMemory? TryDerive(ReceivedMemory received, Guid place, int number, DetectedInsight insight)
+    {
+        try
+        {
+            return Derive(received, place, number, insight);
+        }
+        catch (Exception exception)
+        {
+            Log.DetectionFailed(logger, received.Id, exception.GetType().Name);
+            return null;
+        }
     }
 
     /// <summary>

@@ -20,6 +20,7 @@ internal sealed class SinkCircuit
     private readonly CircuitBreakerStateProvider _state = new();
     private readonly ResiliencePipeline<InsightDelivery> _pipeline;
     private long _openUntil;
+    private int _abandoned;
 
     public SinkCircuit(NamedSink sink, InsightOptions options, TimeProvider time, ILogger logger)
     {
@@ -81,6 +82,9 @@ internal sealed class SinkCircuit
 
     private async Task<InsightDelivery> AttemptAsync(Insight insight, CancellationToken cancellationToken)
     {
+        // Each may hold a thread.
+        if (Volatile.Read(ref _abandoned) >= _options.Parallelism)
+            return InsightDelivery.Unavailable("It is busy with earlier calls that were cancelled and have not ended.");
         var started = _time.GetTimestamp();
         using var timeout = new CancellationTokenSource(_options.DeliveryTimeout, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, cancellationToken);
@@ -124,7 +128,15 @@ internal sealed class SinkCircuit
         };
     }
 
-    private static void Abandon(Task call) => call.ContinueWith(
-        static ended => _ = ended.Exception,
-        CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted | TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    private void Abandon(Task call)
+    {
+        Interlocked.Increment(ref _abandoned);
+        call.ContinueWith(
+            ended =>
+            {
+                _ = ended.Exception;
+                Interlocked.Decrement(ref _abandoned);
+            },
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
 }

@@ -27,12 +27,14 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
     /// <returns>When something is due next, as far as is known.</returns>
     public async Task<TimeSpan?> DeliverDueAsync(DispatchTally tally, CancellationToken cancellationToken)
     {
-        while (true)
-        {
-            var (progressed, next) = await PassAsync(tally, cancellationToken).ConfigureAwait(false);
-            if (!progressed)
-                return next;
-        }
+        var (progressed, next) = await PassAsync(tally, cancellationToken).ConfigureAwait(false);
+
+        // With nothing else to try, nothing else would show that the sink is back.
+        if (!progressed && next is null)
+            progressed = await outbox.ProbeAsync(sink.Name, cancellationToken).ConfigureAwait(false);
+        while (progressed)
+            (progressed, next) = await PassAsync(tally, cancellationToken).ConfigureAwait(false);
+        return next;
     }
 
     /// <summary>Takes one run of each namespace, so that a long one does not keep the others waiting.</summary>
@@ -110,7 +112,7 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
             }
 
             if (decided < rows.Count)
-                await outbox.ReleaseAsync(lease, Ids(rows.Skip(decided)), CancellationToken.None).ConfigureAwait(false);
+                await outbox.ReleaseAllAsync(lease, Ids(rows.Skip(decided)), CancellationToken.None).ConfigureAwait(false);
             return decided > 0;
         }
         catch
@@ -145,7 +147,9 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
             lease, row.Id, new FailedTry(reason, Backoff.After(failures, options, Random.Shared.NextDouble()), park, inOutage), CancellationToken.None)
             .ConfigureAwait(false);
         tally.Failed(sink.Name, park);
-        if (park)
+        if (park && inOutage)
+            Log.InsightParkedInOutage(logger, row.Id, sink.Name, row.Attempts, reason);
+        else if (park)
             Log.InsightParked(logger, row.Id, sink.Name, row.Attempts, reason);
         else
             Log.DeliveryFailed(logger, row.Id, sink.Name, row.Attempts, reason);

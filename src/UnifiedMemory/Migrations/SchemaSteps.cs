@@ -174,6 +174,12 @@ internal static class SchemaSteps
                 6, "measured reserve of vector indexes",
                 $"ALTER TABLE {schema.VectorIndexes} ADD COLUMN reserve real",
                 $"ALTER TABLE {schema.VectorIndexes} DROP COLUMN reserve"),
+
+            // Holds what is being delivered just now: no row enters it when it is inserted.
+            new SchemaStep(
+                7, "leases of insights",
+                $"CREATE INDEX insight_outbox_leased ON {schema.InsightOutbox} (sink, namespace) WHERE lease_id IS NOT NULL",
+                $"DROP INDEX {schema.Quoted}.insight_outbox_leased"),
         ];
 
     /// <summary>

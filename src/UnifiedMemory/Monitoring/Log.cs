@@ -101,4 +101,7 @@ internal static partial class Log
 
     [LoggerMessage(58, LogLevel.Warning, "What was claimed for {Sink} could not be given back; it is free when its lease is over")]
     public static partial void LeaseNotReleased(ILogger logger, string sink, Exception exception);
+
+    [LoggerMessage(59, LogLevel.Warning, "Insight {Id} is parked after {Attempt} attempts to deliver it to {Sink}: {Reason}. Nothing arrives there now; it is queued again when something does")]
+    public static partial void InsightParkedInOutage(ILogger logger, Guid id, string sink, int attempt, string reason);
 }

@@ -46,10 +46,10 @@ internal static class StoreMetrics
         "unifiedmemory.insights.deliveries", "{insight}", "Tries to deliver an insight, by sink and outcome (delivered, failed, parked).");
 
     public static readonly Gauge<long> BacklogSize = Telemetry.Meter.CreateGauge<long>(
-        "unifiedmemory.insights.backlog", "{insight}", "Insights that are not delivered, by sink and state (pending, parked).");
+        "unifiedmemory.insights.backlog", "{insight}", "Insights that are not delivered, by schema, sink and state (pending, parked).");
 
     public static readonly Gauge<double> BacklogAge = Telemetry.Meter.CreateGauge<double>(
-        "unifiedmemory.insights.backlog.age", "s", "For how long the oldest pending insight has waited, by sink.");
+        "unifiedmemory.insights.backlog.age", "s", "For how long the oldest pending insight has waited, by schema and sink.");
 
     public static void RecordDatabase(string operation, TimeSpan duration) =>
         DatabaseDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("operation", operation));
@@ -74,10 +74,10 @@ internal static class StoreMetrics
     public static void RecordDeliveryTime(string sink, TimeSpan duration) =>
         DeliveryDuration.Record(duration.TotalSeconds, new KeyValuePair<string, object?>("sink", sink));
 
-    public static void RecordBacklog(InsightBacklog backlog)
+    public static void RecordBacklog(string schema, InsightBacklog backlog)
     {
-        BacklogSize.Record(backlog.Pending, new TagList { { "sink", backlog.Sink }, { "state", "pending" } });
-        BacklogSize.Record(backlog.Parked, new TagList { { "sink", backlog.Sink }, { "state", "parked" } });
-        BacklogAge.Record(backlog.OldestAge.TotalSeconds, new KeyValuePair<string, object?>("sink", backlog.Sink));
+        BacklogSize.Record(backlog.Pending, new TagList { { "schema", schema }, { "sink", backlog.Sink }, { "state", "pending" } });
+        BacklogSize.Record(backlog.Parked, new TagList { { "schema", schema }, { "sink", backlog.Sink }, { "state", "parked" } });
+        BacklogAge.Record(backlog.OldestAge.TotalSeconds, new TagList { { "schema", schema }, { "sink", backlog.Sink } });
     }
 }

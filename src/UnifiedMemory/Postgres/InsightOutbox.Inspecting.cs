@@ -67,7 +67,7 @@ internal sealed partial class InsightOutbox
             new CommandDefinition(sql, Parameters(filter), cancellationToken: token)).ConfigureAwait(false), cancellationToken);
 
     private static SqlParameters Parameters(QueuedInsightFilter filter) => new SqlParameters()
-        .Add("namespace", NpgsqlDbType.Text, filter.Namespace)
+        .Add("namespace", NpgsqlDbType.Text, filter.Namespace == MemoryFilter.AllNamespaces ? null : filter.Namespace)
         .Add("sink", NpgsqlDbType.Text, filter.Sink)
         .Add("id", NpgsqlDbType.Uuid, filter.Id)
         .Add("parked", NpgsqlDbType.Boolean, filter.State is { } state ? state == QueuedInsightState.Parked : null);

@@ -24,7 +24,7 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
     private const string NotLeased = "(leased_until IS NULL OR leased_until <= now() OR lease_id = @lease)";
 
     /// <summary>Waits for its next try, and lets the later ones of its namespace pass meanwhile.</summary>
-    private const string Aside = $"(failures >= @patience AND due_at > now() AND {NotLeased})";
+    private const string Aside = "(failures >= @patience AND due_at > now())";
 
     /// <summary>
     /// The namespaces after one, in their order, each found by one look into the index however much is queued in those before it.
@@ -49,7 +49,7 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
     private readonly string _claim = Claim(schema, "queued_at, memory_id");
 
     /// <summary>What has failed so often that the others pass it says little of the sink, and comes last.</summary>
-    private readonly string _claimTrial = Claim(schema, $"failures >= @patience AND {NotLeased}, queued_at, memory_id");
+    private readonly string _claimTrial = Claim(schema, "failures >= @patience, queued_at, memory_id");
 
     private readonly string _delivered =
         $"DELETE FROM {schema.InsightOutbox} WHERE namespace = @namespace AND memory_id = @id AND sink = @sink";
@@ -60,12 +60,6 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
         SET failures = failures + 1, last_error = @error, due_at = now() + @delay, lease_id = NULL, leased_until = NULL,
             parked_at = CASE WHEN @park THEN now() END, in_outage = in_outage OR @in_outage
         WHERE namespace = @namespace AND memory_id = @id AND sink = @sink AND lease_id = @lease
-        """;
-
-    private readonly string _release =
-        $"""
-        UPDATE {schema.InsightOutbox} SET lease_id = NULL, leased_until = NULL, attempts = attempts - 1
-        WHERE namespace = @namespace AND memory_id = ANY (@ids) AND sink = @sink AND lease_id = @lease
         """;
 
     private readonly string _releaseAll =
@@ -94,12 +88,30 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
         SELECT count(*) FILTER (WHERE comes_back) FROM failed
         """;
 
+    /// <summary>
+    /// The one that was tried longest ago, when it is due. What is parked again by this try has failed no more often than before, or else
+    /// a long outage would leave nothing that is revived. Whether anything is pending is asked in the order of the index: for NOT EXISTS
+    /// PostgreSQL expects to find a row at once in the table, and reads all of it when there is none.
+    /// </summary>
+    private readonly string _probe =
+        $"""
+        UPDATE {schema.InsightOutbox} SET parked_at = NULL, failures = failures - 1
+        WHERE (namespace, memory_id, sink) = (
+                SELECT namespace, memory_id, sink FROM {schema.InsightOutbox}
+                WHERE sink = @sink AND in_outage AND parked_at IS NOT NULL AND due_at <= now()
+                ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+            AND (SELECT namespace FROM {schema.InsightOutbox} WHERE sink = @sink AND parked_at IS NULL ORDER BY namespace, queued_at LIMIT 1) IS NULL
+        """;
+
     /// <summary>As it is now: nothing when the memory was deleted, or when the lease is another host's by now.</summary>
     private readonly string _claimed =
         $"""
         SELECT content FROM {schema.InsightOutbox}
         WHERE namespace = @namespace AND memory_id = @id AND sink = @sink AND lease_id = @lease
         """;
+
+    /// <summary>The schema's name, which tells the stores of a process apart.</summary>
+    public string Schema { get; } = schema.Name;
 
     /// <summary>A page of the namespaces that have something for the sink.</summary>
     public Task<List<NamespaceHead>> HeadsAsync(
@@ -110,7 +122,6 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
                 .Add("sink", NpgsqlDbType.Text, sink)
                 .Add("after", NpgsqlDbType.Text, after)
                 .Add("patience", NpgsqlDbType.Integer, patience)
-                .Add("lease", NpgsqlDbType.Uuid, Guid.Empty)
                 .Add("limit", NpgsqlDbType.Integer, limit),
             cancellationToken: token)).ConfigureAwait(false)).AsList(), cancellationToken);
 
@@ -157,14 +168,15 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
                 .Add("lease", NpgsqlDbType.Uuid, Guid.Empty),
             cancellationToken: token)), cancellationToken);
 
+    /// <summary>When nothing is pending: queues one that was parked in an outage, for a try that shows whether it is over.</summary>
+    /// <returns>Whether there is one.</returns>
+    public async Task<bool> ProbeAsync(string sink, CancellationToken cancellationToken) =>
+        await ExecuteAsync(_probe, () => new SqlParameters().Add("sink", NpgsqlDbType.Text, sink), cancellationToken).ConfigureAwait(false) > 0;
+
     /// <summary>The text of one that is claimed, or <c>null</c> when it is not to be sent any more.</summary>
     public Task<string?> ClaimedTextAsync(Lease lease, Guid id, CancellationToken cancellationToken) =>
         database.RunAsync("insight_claimed", (connection, token) => connection.ExecuteScalarAsync<string?>(new CommandDefinition(
             _claimed, lease.Parameters().Add("id", NpgsqlDbType.Uuid, id), cancellationToken: token)), cancellationToken);
-
-    /// <summary>Gives back what is claimed and was not tried.</summary>
-    public Task ReleaseAsync(Lease lease, Guid[] ids, CancellationToken cancellationToken) =>
-        ExecuteAsync(_release, () => lease.Parameters().Add("ids", NpgsqlDbType.Array | NpgsqlDbType.Uuid, ids), cancellationToken);
 
     /// <summary>Gives back whatever is still claimed, and the attempt to what was certainly not tried.</summary>
     public Task ReleaseAllAsync(Lease lease, Guid[] untried, CancellationToken cancellationToken) =>
@@ -172,15 +184,18 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
             _releaseAll, () => lease.Parameters().Add("untried", NpgsqlDbType.Array | NpgsqlDbType.Uuid, untried), cancellationToken);
 
     /// <summary>
-    /// All of the run or nothing: when another host is claiming it or has just been through, its rows are locked or changed, and taking
-    /// what is left would send a later insight before an earlier one. An attempt whose answer got lost finds its own lease.
+    /// Nothing while anybody has a lease there, also on later ones: those before them may have become due since. And all of the run or
+    /// nothing: when another host is claiming it or has just been through, its rows are locked or changed, and taking what is left would send
+    /// a later insight before an earlier one. An attempt whose answer got lost finds its own lease.
     /// </summary>
     private static string Claim(StoreSchema schema, string order) =>
         $"""
         WITH run AS MATERIALIZED (
-            SELECT namespace, memory_id, sink, bool_and(due_at <= now() AND {NotLeased}) OVER (ORDER BY queued_at, memory_id) AS free
+            SELECT namespace, memory_id, sink, bool_and(due_at <= now()) OVER (ORDER BY queued_at, memory_id) AS free
             FROM (SELECT * FROM {schema.InsightOutbox}
                   WHERE sink = @sink AND namespace = @namespace AND parked_at IS NULL AND NOT {Aside}
+                      AND NOT EXISTS (SELECT FROM {schema.InsightOutbox}
+                                      WHERE sink = @sink AND namespace = @namespace AND lease_id <> @lease AND leased_until > now())
                   ORDER BY {order} LIMIT @limit) AS first),
         locked AS MATERIALIZED (
             SELECT queued.memory_id FROM {schema.InsightOutbox} AS queued JOIN run USING (namespace, memory_id, sink)

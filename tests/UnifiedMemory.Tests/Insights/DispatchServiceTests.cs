@@ -1,5 +1,7 @@
+using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using UnifiedMemory.TestSupport;
 
 namespace UnifiedMemory.Tests.Insights;
 
@@ -90,6 +92,35 @@ public sealed class DispatchServiceTests : StoreFixture
         var leases = await TestServer.ScalarAsync<long>($"SELECT count(*) FROM {Outbox} WHERE lease_id IS NOT NULL");
         Assert.That(leases, Is.Zero, "another host may go on at once");
         Assert.That(await TestServer.ScalarAsync<int>($"SELECT attempts FROM {Outbox}"), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_host_that_stops_does_not_wait_for_a_database_that_does_not_answer()
+    {
+        await using var proxy = TcpProxy.StartFor(TestServer.ConnectionString);
+        var tried = new TaskCompletionSource();
+        _sink.OnDeliver = (_, _) =>
+        {
+            proxy.BlackHole();
+            tried.TrySetResult();
+            return Task.FromResult(InsightDelivery.Delivered);
+        };
+        using var host = BuildHost(options =>
+        {
+            options.ConnectionString = proxy.Rewrite(TestServer.ConnectionString);
+            options.Insights.DrainTimeout = TimeSpan.FromMilliseconds(200);
+        });
+        await host.StartAsync();
+        await host.Services.GetRequiredService<UnifiedMemoryStore>().StoreAsync(new NewMemory("one", MemoryType.Insight));
+        await tried.Task;
+        var stopping = Stopwatch.StartNew();
+
+        await host.StopAsync();
+
+        Assert.That(stopping.Elapsed, Is.LessThan(TimeSpan.FromSeconds(10)));
+        Assert.That(
+            await TestServer.ScalarAsync<long>($"SELECT count(*) FROM {Outbox} WHERE lease_id IS NOT NULL"), Is.EqualTo(1), "it waits for the end of its lease");
+        proxy.Heal();
     }
 
     [Test]

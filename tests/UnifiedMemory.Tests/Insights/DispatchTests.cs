@@ -174,6 +174,57 @@ public sealed class DispatchTests : StoreFixture
     }
 
     [Test]
+    public async Task The_only_one_that_is_parked_in_an_outage_is_delivered_when_the_sink_is_back_however_long_it_was_away()
+    {
+        await StoreAsync(1);
+        _sink.OnDeliver = (_, _) => Task.FromResult(InsightDelivery.Unavailable("away"));
+        await DispatchUntilAsync(async () => (await QueuedAsync()).Single() is { State: QueuedInsightState.Parked });
+        await TestServer.ExecuteAsync($"UPDATE {Outbox} SET due_at = now() + interval '1 hour'");
+        var tries = _sink.Tries.Count;
+        await _store.DispatchPendingAsync();
+        Assert.That(_sink.Tries, Has.Count.EqualTo(tries), "it was tried just now");
+        await TestServer.ExecuteAsync($"UPDATE {Outbox} SET due_at = now()");
+        await DispatchUntilAsync(() => _sink.Tries.Count >= tries + 6);
+        Assert.That((await QueuedAsync()).Single().Failures, Is.EqualTo(4), "tries that only look are not held against it");
+
+        _sink.OnDeliver = (_, _) => Task.FromResult(InsightDelivery.Delivered);
+        await DispatchUntilAsync(() => _sink.Received.Count == 1);
+
+        Assert.That(await QueuedAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task What_was_parked_by_one_short_process_after_another_is_delivered_when_the_sink_is_back()
+    {
+        await StoreAsync(2);
+        _sink.OnDeliver = (_, _) => Task.FromResult(InsightDelivery.Unavailable("away"));
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                await RunAsync();
+                return (await QueuedAsync()).TrueForAll(one => one.State == QueuedInsightState.Parked);
+            },
+            "both are parked");
+
+        _sink.OnDeliver = (_, _) => Task.FromResult(InsightDelivery.Delivered);
+        await Eventually.TrueAsync(
+            async () =>
+            {
+                await RunAsync();
+                return _sink.Received.Count > 0;
+            },
+            "a process finds that the sink is back");
+
+        Assert.That(await QueuedAsync(), Is.Empty, "and the first success brings all back");
+
+        async Task RunAsync()
+        {
+            await using var process = NewStore(Quick, sinks: [_sink]);
+            await process.DispatchPendingAsync();
+        }
+    }
+
+    [Test]
     public async Task The_backlog_tells_what_waits_for_whom_and_for_how_long()
     {
         await using var other = NewStore(sinks: [new RecordingSink("gone")]);

@@ -170,6 +170,29 @@ public sealed class FindingTests : StoreFixture
     private Task<List<MemoryRecord>> InsightsAsync(string @namespace = "default") =>
         ToListAsync(Store.ListAsync(new MemoryFilter { Namespace = @namespace, Types = [MemoryType.Insight] }));
 
+    [Test]
+    public async Task One_that_cannot_be_stored_is_left_out_and_those_around_it_are_kept()
+    {
+        await using var store = UnifiedMemoryStore.Create(NewOptions(), Embeddings, insightDetector: new CarelessDetector());
+
+        await store.StoreAsync(new NewMemory("a memory", MemoryType.Rag));
+
+        Assert.That((await InsightsAsync()).Select(insight => insight.Content), Is.EquivalentTo(new[] { "first", "last" }));
+    }
+
+    private sealed class CarelessDetector : IInsightDetector
+    {
+        public IEnumerable<DetectedInsight> Find(NewMemory memory)
+        {
+            yield return new DetectedInsight("first", InsightType.General, 1);
+            yield return new DetectedInsight("surer than sure", InsightType.General, 2);
+            yield return new DetectedInsight("last", InsightType.General, 1);
+            throw new InvalidOperationException("broken in the end");
+        }
+
+        public DetectedInsight Describe(NewMemory memory) => new(memory.Content, InsightType.General, 1);
+    }
+
     private sealed class BrokenDetector : IInsightDetector
     {
         public IEnumerable<DetectedInsight> Find(NewMemory memory) => throw new InvalidOperationException("broken");

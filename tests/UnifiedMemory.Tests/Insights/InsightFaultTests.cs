@@ -114,6 +114,9 @@ public sealed class InsightFaultTests : FaultFixture
         Assert.That(flips, Is.GreaterThan(2), "the sink was really away");
         Assert.That(await ScalarAsync<long>($"SELECT count(*) FROM {Prefix}arrivals WHERE attempt > 1"), Is.GreaterThan(0));
         Assert.That(
+            await ScalarAsync<long>($"SELECT count(*) - count(DISTINCT id) FROM {Prefix}arrivals WHERE attempt = 1"),
+            Is.Zero, "whatever arrives again says so: the sink of this test would not notice by itself");
+        Assert.That(
             await ScalarAsync<long>(
                 $"""
                 SELECT count(*) FROM (SELECT id, content FROM {Table} WHERE memory_type = 'insight') AS stored

@@ -25,9 +25,30 @@ public sealed class LeaseTests : StoreFixture
         Assert.That(again.Select(row => row.Content), Is.EqualTo(claimed.Select(row => row.Content)), "an answer that got lost");
 
         await outbox.DeliveredAsync(lease, claimed[0].Id, CancellationToken.None);
-        await outbox.ReleaseAsync(lease, [claimed[1].Id], CancellationToken.None);
+        await outbox.ReleaseAllAsync(lease, [claimed[1].Id], CancellationToken.None);
         var next = await outbox.ClaimAsync(NewLease(), patience: 3, limit: 2, CancellationToken.None);
         Assert.That(next.Select(row => row.Content), Is.EqualTo(new[] { Texts.Numbered(1), Texts.Numbered(2) }));
+    }
+
+    [Test]
+    public async Task One_that_becomes_due_again_waits_for_those_after_it_that_another_host_delivers()
+    {
+        await StoreAsync(3);
+        await TestServer.ExecuteAsync($"UPDATE {Outbox} SET failures = 3, due_at = now() + interval '1 hour' WHERE content = '{Texts.Numbered(0)}'");
+        await using var database = new Database(NewOptions(), NullLoggerFactory.Instance, TimeProvider.System);
+        var outbox = new InsightOutbox(database, new StoreSchema(Prefix));
+        var lease = NewLease();
+        Assert.That((await outbox.ClaimAsync(lease, patience: 3, limit: 20, CancellationToken.None)).Count, Is.EqualTo(2), "the first one stepped aside");
+
+        await TestServer.ExecuteAsync($"UPDATE {Outbox} SET due_at = now() WHERE content = '{Texts.Numbered(0)}'");
+        var meanwhile = await outbox.ClaimAsync(NewLease(), patience: 3, limit: 20, CancellationToken.None);
+        var trial = await outbox.ClaimTrialAsync(NewLease(), patience: 3, CancellationToken.None);
+        await outbox.ReleaseAllAsync(lease, [], CancellationToken.None);
+        var afterwards = await outbox.ClaimAsync(NewLease(), patience: 3, limit: 20, CancellationToken.None);
+
+        Assert.That(meanwhile, Is.Empty);
+        Assert.That(trial, Is.Empty);
+        Assert.That(afterwards.Select(row => row.Content), Is.EqualTo(Enumerable.Range(0, 3).Select(Texts.Numbered)));
     }
 
     [Test]
@@ -46,7 +67,7 @@ public sealed class LeaseTests : StoreFixture
             if (got.Count == 1)
             {
                 Assert.That(got[0].Select(row => row.Content), Is.EqualTo(Enumerable.Range(0, 5).Select(Texts.Numbered)), "the first ones, in order");
-                await outbox.ReleaseAsync(leases[Array.IndexOf(claims, got[0])], [.. got[0].Select(row => row.Id)], CancellationToken.None);
+                await outbox.ReleaseAllAsync(leases[Array.IndexOf(claims, got[0])], [.. got[0].Select(row => row.Id)], CancellationToken.None);
             }
         }
     }

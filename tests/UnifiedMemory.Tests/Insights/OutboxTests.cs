@@ -113,6 +113,22 @@ public sealed class OutboxTests : StoreFixture
     }
 
     [Test]
+    public async Task A_filter_that_is_wrong_discards_nothing_and_an_asterisk_means_every_namespace()
+    {
+        await _store.StoreAsync(new NewMemory("one", MemoryType.Insight));
+        await _store.StoreAsync(new NewMemory("two", MemoryType.Insight) { Namespace = "team" });
+        foreach (var wrong in new QueuedInsightFilter[] { new() { State = (QueuedInsightState)7 }, new() { Namespace = "a b" }, new() { Sink = "\0" } })
+        {
+            Assert.That(() => _store.DiscardQueuedInsightsAsync(wrong), Throws.InstanceOf<ArgumentException>());
+            Assert.That(() => _store.RequeueInsightsAsync(wrong), Throws.InstanceOf<ArgumentException>());
+            Assert.That(() => _store.ListQueuedInsightsAsync(wrong), Throws.InstanceOf<ArgumentException>());
+        }
+
+        Assert.That(await QueuedAsync(), Has.Count.EqualTo(4));
+        Assert.That(await _store.DiscardQueuedInsightsAsync(new QueuedInsightFilter { Namespace = MemoryFilter.AllNamespaces }), Is.EqualTo(4));
+    }
+
+    [Test]
     public async Task Deleting_withdraws_and_expiring_does_not()
     {
         var one = await _store.StoreAsync(new NewMemory("deleted alone", MemoryType.Insight));

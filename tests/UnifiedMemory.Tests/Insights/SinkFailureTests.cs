@@ -14,12 +14,28 @@ public sealed class SinkFailureTests
     {
         var outage = new SinkOutage(new InsightOptions(), _time);
         var (first, second) = (Guid.NewGuid(), Guid.NewGuid());
+        outage.EndsWithSuccess();
 
         Assert.That(outage.IncludesFailure(first, isOpen: false), Is.False);
         Assert.That(outage.IncludesFailure(second, isOpen: false), Is.True);
         Assert.That(outage.IncludesFailure(first, isOpen: false), Is.True);
         outage.EndsWithSuccess();
         Assert.That(outage.IncludesFailure(first, isOpen: false), Is.False);
+    }
+
+    [Test]
+    public void Nobody_is_to_blame_before_the_first_success_and_long_after_the_last()
+    {
+        var options = new InsightOptions();
+        var outage = new SinkOutage(options, _time);
+        var id = Guid.NewGuid();
+
+        Assert.That(outage.IncludesFailure(id, isOpen: false), Is.True, "the sink may have been away when the process started");
+        outage.EndsWithSuccess();
+        Assert.That(outage.IncludesFailure(id, isOpen: false), Is.False);
+        _time.Advance(options.BreakDuration);
+        Assert.That(outage.IncludesFailure(id, isOpen: false), Is.True);
+        Assert.That(outage.EndsWithSuccess(), "and so it is revived");
     }
 
     [Test]
@@ -38,6 +54,29 @@ public sealed class SinkFailureTests
         }
 
         Assert.That(circuit.IsClosed, Is.False);
+    }
+
+    [Test]
+    public async Task A_sink_that_does_not_listen_is_called_again_only_when_its_earlier_calls_have_ended()
+    {
+        var first = new TaskCompletionSource<InsightDelivery>();
+        var sink = new RecordingSink { OnDeliver = (_, _) => first.Task };
+        var options = new InsightOptions { Parallelism = 2 };
+        var circuit = new SinkCircuit(new NamedSink("hangs", sink), options, _time, NullLogger.Instance);
+        for (var i = 0; i < 2; i++)
+        {
+            var tried = circuit.TryAsync(NewInsight(), CancellationToken.None);
+            _time.Advance(options.DeliveryTimeout);
+            await tried;
+        }
+
+        var refused = await circuit.TryAsync(NewInsight(), CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(10));
+        Assert.That(refused, Has.Property("Outcome").EqualTo(InsightOutcome.Unavailable).And.Property("Reason").Contains("busy"));
+        Assert.That(sink.Tries, Has.Count.EqualTo(2));
+
+        first.SetResult(InsightDelivery.Delivered);
+        await Eventually.TrueAsync(
+            async () => (await circuit.TryAsync(NewInsight(), CancellationToken.None))?.Outcome == InsightOutcome.Delivered, "it is called again");
     }
 
     [Test]

@@ -175,6 +175,29 @@ public sealed class TelemetryTests : StoreFixture
         return listener;
     }
 
+    [Test]
+    public async Task The_backlog_of_a_sink_that_is_not_registered_goes_back_to_none_and_belongs_to_its_store()
+    {
+        var pending = new ConcurrentQueue<long>();
+        using var meters = new MeterListener { InstrumentPublished = (instrument, self) => self.EnableMeasurementEvents(instrument) };
+        meters.SetMeasurementEventCallback<long>((instrument, value, tags, _) =>
+        {
+            var tag = tags.ToArray().ToDictionary(one => one.Key, one => one.Value as string);
+            if (instrument.Name == "unifiedmemory.insights.backlog" && tag["sink"] == "gone" && tag["state"] == "pending" && tag["schema"] == Prefix + "memories")
+                pending.Enqueue(value);
+        });
+        meters.Start();
+        await using (var former = NewStore(sinks: [new RecordingSink("gone")]))
+            await former.StoreAsync(new NewMemory("an insight", MemoryType.Insight));
+
+        await Store.GetInsightBacklogAsync();
+        await Store.DiscardQueuedInsightsAsync(new QueuedInsightFilter());
+        var backlog = await Store.GetInsightBacklogAsync();
+
+        Assert.That(pending, Is.EqualTo(new[] { 1, 0 }));
+        Assert.That(backlog, Is.Empty);
+    }
+
     private sealed class FailingDetector : IInsightDetector
     {
         public IEnumerable<DetectedInsight> Find(NewMemory memory) => throw new InvalidOperationException("cannot read " + memory.Content);
