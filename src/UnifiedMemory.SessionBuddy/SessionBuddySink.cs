@@ -60,7 +60,7 @@ public sealed class SessionBuddySink : IInsightSink, IAsyncDisposable, IDisposab
             return server.Delivery;
         var file = await DeliverToFileAsync(insight, cancellationToken).ConfigureAwait(false);
         if (file.Outcome != InsightOutcome.Delivered)
-            return file with { Reason = $"{server.Delivery.Reason} {file.Reason}" };
+            return file with { Reason = $"{server.Delivery.Reason} {file.Reason}", RetryAfter = server.Delivery.RetryAfter };
         if (Interlocked.Exchange(ref _usesFile, 1) == 0)
             Log.UsingFile(_logger, _options.Address, _file.Path);
         return file;

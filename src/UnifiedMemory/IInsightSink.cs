@@ -14,7 +14,10 @@ public interface IInsightSink
 
     /// <summary>Delivers one insight.</summary>
     /// <param name="insight">The insight.</param>
-    /// <param name="cancellationToken">Cancelled when the try takes too long or the host stops.</param>
+    /// <param name="cancellationToken">
+    /// Cancelled when the try takes too long or the host stops. What was under way then is tried again after twice
+    /// <see cref="InsightOptions.DeliveryTimeout"/>.
+    /// </param>
     /// <returns>
     /// What became of it. An exception counts as <see cref="InsightDelivery.Unavailable"/> with the exception's type as the reason.
     /// </returns>

@@ -71,7 +71,8 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
     private readonly string _releaseAll =
         $"""
         UPDATE {schema.InsightOutbox}
-        SET lease_id = NULL, leased_until = NULL, attempts = attempts - CASE WHEN memory_id = ANY (@untried) THEN 1 ELSE 0 END
+        SET lease_id = NULL, leased_until = NULL, attempts = attempts - CASE WHEN memory_id = ANY (@untried) THEN 1 ELSE 0 END,
+            due_at = CASE WHEN memory_id = ANY (@untried) THEN due_at ELSE now() + @retry_after END
         WHERE namespace = @namespace AND sink = @sink AND parked_at IS NULL AND lease_id = @lease
         """;
 
@@ -88,7 +89,7 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
         revived AS (
             UPDATE {schema.InsightOutbox} AS queued
             SET in_outage = false, parked_at = CASE WHEN comes_back THEN NULL ELSE parked_at END,
-                due_at = CASE WHEN comes_back THEN now() ELSE due_at END
+                due_at = CASE WHEN comes_back THEN GREATEST(due_at, now()) ELSE due_at END
             FROM failed
             WHERE queued.namespace = failed.namespace AND queued.memory_id = failed.memory_id AND queued.sink = failed.sink)
         SELECT count(*) FILTER (WHERE comes_back) FROM failed
@@ -166,10 +167,14 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
     public Task ReleaseAsync(Lease lease, Guid[] ids, CancellationToken cancellationToken) =>
         ExecuteAsync(_release, () => lease.Parameters().Add("ids", NpgsqlDbType.Array | NpgsqlDbType.Uuid, ids), cancellationToken);
 
-    /// <summary>Gives back whatever is still claimed, and the attempt to what was certainly not tried.</summary>
-    public Task ReleaseAllAsync(Lease lease, Guid[] untried, CancellationToken cancellationToken) =>
+    /// <summary>Gives back whatever is still claimed: what was certainly not tried with its attempt, and the rest for a later try.</summary>
+    public Task ReleaseAllAsync(Lease lease, Guid[] untried, TimeSpan retryAfter, CancellationToken cancellationToken) =>
         ExecuteAsync(
-            _releaseAll, () => lease.Parameters().Add("untried", NpgsqlDbType.Array | NpgsqlDbType.Uuid, untried), cancellationToken);
+            _releaseAll,
+            () => lease.Parameters()
+                .Add("untried", NpgsqlDbType.Array | NpgsqlDbType.Uuid, untried)
+                .Add("retry_after", NpgsqlDbType.Interval, retryAfter),
+            cancellationToken);
 
     /// <summary>
     /// All of the run or nothing: when another host is claiming it or has just been through, its rows are locked or changed, and taking

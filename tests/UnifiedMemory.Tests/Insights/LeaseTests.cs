@@ -114,7 +114,7 @@ public sealed class LeaseTests : StoreFixture
     }
 
     [Test]
-    public async Task A_call_that_is_cancelled_gives_back_what_it_had()
+    public async Task A_call_that_is_cancelled_gives_back_what_it_had_and_what_was_under_way_waits_until_it_must_have_ended()
     {
         await StoreAsync(3);
         var sink = new RecordingSink();
@@ -130,7 +130,13 @@ public sealed class LeaseTests : StoreFixture
 
         sink.OnDeliver = (_, _) => Task.FromResult(InsightDelivery.Delivered);
         await store.DispatchPendingAsync();
+        Assert.That(sink.Received, Is.Empty, "the first may arrive yet, and the others come after it");
+        Assert.That(
+            await TestServer.ScalarAsync<double>($"SELECT extract(epoch FROM due_at - now())::float8 FROM {Outbox} WHERE attempts = 1"),
+            Is.InRange(10, 20), "two time-outs");
 
+        await TestServer.ExecuteAsync($"UPDATE {Outbox} SET due_at = now()");
+        await store.DispatchPendingAsync();
         Assert.That(sink.Received.Select(insight => insight.Attempt), Is.EqualTo(new[] { 2, 1, 1 }));
         Assert.That(sink.Texts, Is.EqualTo(Enumerable.Range(0, 3).Select(Texts.Numbered)));
     }
