@@ -58,8 +58,8 @@ public sealed class SessionBuddyFile(string path, ILoggerFactory? loggerFactory 
 
     /// <summary>
     /// Writes all patterns and dependencies of the store, and a group of projects for each namespace that has dependencies, into
-    /// the file's tables. Rows that came from here are brought up to date; a pattern that the file has from elsewhere stays as it
-    /// is there; nothing is deleted.
+    /// the file's tables. Patterns and groups that came from here are brought up to date. A dependency that the file has, from here or from
+    /// elsewhere, stays as it is there, and so does a pattern from elsewhere; nothing is deleted.
     /// </summary>
     /// <param name="store">Where from.</param>
     /// <param name="cancellationToken">Ends the export; then nothing is written.</param>

@@ -16,8 +16,9 @@ public sealed class SessionBuddyOptions
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
     /// <summary>
-    /// How long one tool may take to answer. The store ends a try that takes longer than its own time-out for deliveries, which is 10
-    /// seconds by default: raise both for a slow server. Default: 8 seconds.
+    /// How long one tool may take to answer. The server may be at work for longer, so what was not answered is not tried again for twice as
+    /// long. The store ends a try that takes longer than its own time-out for deliveries, which is 10 seconds by default: raise both for a
+    /// slow server. Default: 8 seconds.
     /// </summary>
     public TimeSpan CallTimeout { get; set; } = TimeSpan.FromSeconds(8);
 

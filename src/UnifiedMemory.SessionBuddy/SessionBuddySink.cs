@@ -58,10 +58,12 @@ public sealed class SessionBuddySink : IInsightSink, IAsyncDisposable, IDisposab
 
         if (_options.FileUse == SessionBuddyFileUse.Never)
             return server.Delivery;
+        var file = await DeliverToFileAsync(insight, cancellationToken).ConfigureAwait(false);
+        if (file.Outcome != InsightOutcome.Delivered)
+            return file with { Reason = $"{server.Delivery.Reason} {file.Reason}", RetryAfter = server.Delivery.RetryAfter };
         if (Interlocked.Exchange(ref _usesFile, 1) == 0)
             Log.UsingFile(_logger, _options.Address, _file.Path);
-        var file = await DeliverToFileAsync(insight, cancellationToken).ConfigureAwait(false);
-        return file.Outcome == InsightOutcome.Delivered ? file : file with { Reason = $"{server.Delivery.Reason} {file.Reason}" };
+        return file;
     }
 
     /// <summary>Ends the session with the server.</summary>

@@ -15,7 +15,8 @@ public interface IInsightSink
     /// <summary>Delivers one insight.</summary>
     /// <param name="insight">The insight.</param>
     /// <param name="cancellationToken">
-    /// Cancelled when the try takes too long or the host stops. A call that does not end then may go on beside later ones; when there are
+    /// Cancelled when the try takes too long or the host stops. What was under way then is tried again after twice
+    /// <see cref="InsightOptions.DeliveryTimeout"/>. A call that does not end then may go on beside later ones; when there are
     /// <see cref="InsightOptions.Parallelism"/> such calls, no more are made until one of them ends, which counts as unavailable.
     /// </param>
     /// <returns>

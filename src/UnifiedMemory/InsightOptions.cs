@@ -24,7 +24,10 @@ public sealed class InsightOptions
     /// <summary>Namespaces that are delivered from at the same time, for each sink, 1 to 64. Default: 4.</summary>
     public int Parallelism { get; set; } = 4;
 
-    /// <summary>How long one try may take. Default: 10 s.</summary>
+    /// <summary>
+    /// How long one try may take. What was cut off by it, or by a host that stops, may be under way still, and is not tried again for twice as
+    /// long. Default: 10 s.
+    /// </summary>
     public TimeSpan DeliveryTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
     /// <summary>
@@ -50,7 +53,7 @@ public sealed class InsightOptions
     /// <summary>The wait after the first failed try; it doubles with each, less up to half of it at random. Default: 1 s.</summary>
     public TimeSpan RetryDelay { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>The longest wait between two tries. Default: 5 minutes.</summary>
+    /// <summary>The longest wait between two tries, unless the sink asks for a longer one. Default: 5 minutes.</summary>
     public TimeSpan MaxRetryDelay { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>

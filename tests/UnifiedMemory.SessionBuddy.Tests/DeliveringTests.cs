@@ -155,57 +155,29 @@ public sealed class DeliveringTests : SinkFixture
         Assert.That(Server.Stored, Has.Count.EqualTo(1));
     }
 
-    [TestCase(false)]
-    [TestCase(true)]
-    public async Task What_was_not_answered_in_time_is_looked_for_and_sent_again_only_when_the_server_cannot_be_at_work_on_it_any_more(bool isStored)
+    [Test]
+    public async Task What_was_not_answered_is_not_tried_again_while_the_server_may_be_at_work_on_it()
     {
         var time = new FakeTimeProvider();
         await using var sink = NewSink(options => options.CallTimeout = TimeSpan.FromSeconds(20), time);
-        var insight = NewInsight();
-        Server.Hold("store_reflection");
-        var hanging = sink.DeliverAsync(insight, default);
+        Server.Hold();
+        var storing = sink.DeliverAsync(NewInsight(), default);
         await Server.ArrivedAsync();
+        var searching = sink.DeliverAsync(NewInsight() with { Attempt = 2 }, default);
+        await Server.ArrivedAsync();
+
         time.Advance(TimeSpan.FromSeconds(21));
-        await hanging.WaitAsync(Patience);
 
-        var next = sink.DeliverAsync(insight with { Attempt = 2 }, default);
-        await SecondsPassAsync(time, () => Server.Searches >= 3, "it is looked for again and again");
-        Assert.That(next.IsCompleted, Is.False, "within the same try");
-
-        var ended = false;
-        if (!isStored)
-            Server.OnStore = _ => Volatile.Read(ref ended) ? null : Ended();
-        Server.Release();
-        await Eventually.TrueAsync(() => Volatile.Read(ref ended) || Server.Stored.Count == 1, "the server is done with the first try");
-        await SecondsPassAsync(time, () => next.IsCompleted, "it is found, or sent again after two time-outs");
-        Assert.That(await next, Is.EqualTo(InsightDelivery.Delivered));
-        Assert.That(Server.Stored, Has.Count.EqualTo(1));
-
-        ModelContextProtocol.Protocol.CallToolResult Ended()
-        {
-            Volatile.Write(ref ended, true);
-            return SessionBuddyStandIn.Text("Error storing reflection: disk full");
-        }
+        Assert.That((await storing.WaitAsync(Patience)).RetryAfter, Is.EqualTo(TimeSpan.FromSeconds(40)), "three time-outs in all");
+        Assert.That((await searching.WaitAsync(Patience)).RetryAfter, Is.EqualTo(TimeSpan.Zero), "nothing was sent");
     }
 
     [Test]
-    public async Task The_caller_can_end_a_try_that_waits_for_an_earlier_one()
+    public async Task What_was_answered_with_a_failure_can_be_tried_again_at_once()
     {
-        var time = new FakeTimeProvider();
-        await using var sink = NewSink(time: time);
-        using var cancelled = new CancellationTokenSource();
-        var insight = NewInsight();
-        Server.Hold("store_reflection");
-        var hanging = sink.DeliverAsync(insight, default);
-        await Server.ArrivedAsync();
-        time.Advance(TimeSpan.FromSeconds(9));
-        await hanging.WaitAsync(Patience);
-        var waiting = sink.DeliverAsync(insight with { Attempt = 2 }, cancelled.Token);
-        await SecondsPassAsync(time, () => Server.Searches >= 2, "it waits");
+        Server.OnStore = _ => SessionBuddyStandIn.Text("Error storing reflection: disk full");
 
-        await cancelled.CancelAsync();
-
-        Assert.That(async () => await waiting.WaitAsync(Patience), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That((await Sink.DeliverAsync(NewInsight(), default)).RetryAfter, Is.EqualTo(TimeSpan.Zero));
     }
 
     [Test]
@@ -226,15 +198,6 @@ public sealed class DeliveringTests : SinkFixture
 
         Assert.That(string.Concat(Server.Stored.Select(part => part.Content)), Is.EqualTo(insight.Content), "each once, in order");
     }
-
-    private static Task SecondsPassAsync(FakeTimeProvider time, Func<bool> until, string what) => Eventually.TrueAsync(
-        () =>
-        {
-            if (!until())
-                time.Advance(TimeSpan.FromSeconds(1));
-            return until();
-        },
-        what);
 
     [Test]
     public async Task The_caller_can_end_a_try()

@@ -126,6 +126,23 @@ public sealed class FallbackTests : SinkFixture
     }
 
     [Test]
+    public async Task The_file_is_not_said_to_be_used_before_something_is_in_it()
+    {
+        using var file = new ReflectionDatabase("CREATE TABLE something_else (id TEXT)");
+        var lines = new List<string>();
+        using var loggers = LoggerFactory.Create(logging => logging.AddProvider(new ListLogger(lines)));
+        await using var sink = new SessionBuddySink(
+            new SessionBuddyOptions { Endpoint = Server.Endpoint, FileUse = SessionBuddyFileUse.WhenServerIsDown, FilePath = file.Path }, loggers);
+        await Server.StopAsync();
+        await sink.DeliverAsync(NewInsight(), default);
+        Assert.That(lines, Has.None.Contains("insights go into the file"));
+
+        file.Execute("DROP TABLE something_else; " + FileLayouts.Current);
+        Assert.That(await sink.DeliverAsync(NewInsight(), default), Is.EqualTo(InsightDelivery.Delivered));
+        Assert.That(lines.Count(line => line.Contains("insights go into the file", StringComparison.Ordinal)), Is.EqualTo(1));
+    }
+
+    [Test]
     public async Task The_file_is_left_alone_unless_it_is_asked_for()
     {
         using var file = new ReflectionDatabase(FileLayouts.Current);

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Time.Testing;
 using ModelContextProtocol;
+using UnifiedMemory.SessionBuddy;
 
 namespace UnifiedMemory.Tests.SessionBuddy;
 
@@ -62,26 +63,37 @@ public sealed class LostSessionTests : SinkFixture
     [Test]
     public async Task A_connection_that_is_lost_while_the_server_is_at_work_makes_no_second()
     {
-        var time = new FakeTimeProvider();
-        await using var sink = NewSink(time: time);
+        var insight = NewInsight();
         Server.AbortBeforeStoring = 1;
         Server.Hold("store_reflection");
-        var delivery = sink.DeliverAsync(NewInsight(), default);
+        var delivery = await Sink.DeliverAsync(insight, default);
         Assert.That(await Server.ArrivedAsync(), Is.EqualTo("store_reflection"));
         Assert.That(await Server.ArrivedAsync(), Is.EqualTo("quick_search"), "it is not sent again, but looked for");
-        await Task.Delay(100);
+        Assert.That(delivery.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+        Assert.That(delivery.RetryAfter, Is.EqualTo(2 * new SessionBuddyOptions().CallTimeout), "nor in the next try while the server may be at work");
+
         Server.Release();
         await Eventually.TrueAsync(() => Server.Stored.Count > 0, "the server is done");
-        await Eventually.TrueAsync(
-            () =>
-            {
-                time.Advance(TimeSpan.FromSeconds(1));
-                return delivery.IsCompleted;
-            },
-            "it is found");
 
-        Assert.That(await delivery, Is.EqualTo(InsightDelivery.Delivered));
+        Assert.That(await Sink.DeliverAsync(insight with { Attempt = 2 }, default), Is.EqualTo(InsightDelivery.Delivered));
         Assert.That(Server.Stored, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public async Task A_server_that_is_gone_after_a_call_may_have_stored_it()
+    {
+        using var file = new ReflectionDatabase();
+        await using var sink = NewSink(options => (options.FileUse, options.FilePath) = (SessionBuddyFileUse.WhenServerIsDown, file.Path));
+        var stopping = Task.CompletedTask;
+        Server.OnStore = _ =>
+        {
+            stopping = Server.StopAsync();
+            Thread.Sleep(500);
+            return null;
+        };
+
+        Assert.That((await sink.DeliverAsync(NewInsight(), default)).RetryAfter, Is.EqualTo(2 * new SessionBuddyOptions().CallTimeout));
+        await stopping;
     }
 
     [Test]

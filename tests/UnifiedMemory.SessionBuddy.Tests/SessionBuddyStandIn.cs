@@ -30,6 +30,7 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
     private string? _heldTool;
     private int _port;
     private int _searches;
+    private int _held;
 
     /// <summary>Where it listens, also while it is stopped.</summary>
     public Uri Endpoint => new($"http://127.0.0.1:{_port}/mcp");
@@ -39,6 +40,9 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
 
     /// <summary>Calls of <c>quick_search</c> and <c>search_summary</c>.</summary>
     public int Searches => Volatile.Read(ref _searches);
+
+    /// <summary>Calls that hang.</summary>
+    public int Held => Volatile.Read(ref _held);
 
     /// <summary>Whether <c>store_reflection</c> has the argument <c>project</c>. Read when it starts.</summary>
     public bool TakesProject { get; set; }
@@ -187,8 +191,11 @@ public sealed partial class SessionBuddyStandIn : IAsyncDisposable
     {
         var hold = _heldTool is null || _heldTool == tool ? Volatile.Read(ref _hold) : null;
         _arrivals.Writer.TryWrite(tool);
-        if (hold is not null)
-            await hold.Task;
+        if (hold is null)
+            return;
+        Interlocked.Increment(ref _held);
+        await hold.Task;
+        Interlocked.Decrement(ref _held);
     }
 
     public static CallToolResult Text(string text, bool isError = false) => new() { Content = [new TextContentBlock { Text = text }], IsError = isError };

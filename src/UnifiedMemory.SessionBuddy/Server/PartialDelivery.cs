@@ -17,6 +17,9 @@ internal sealed class PartialDelivery(Insight insight, IReadOnlyList<string> par
     /// <summary>Whether parts may have arrived already.</summary>
     public bool Look { get; set; }
 
+    /// <summary>The part that was sent and not answered for: the server may be at work on it.</summary>
+    public int? Unanswered { get; set; }
+
     /// <summary>Whether parts of a longer text, which the insight had before, are there: they have its <c>memory_id</c> too.</summary>
     public bool IsBesideParts { get; set; }
 

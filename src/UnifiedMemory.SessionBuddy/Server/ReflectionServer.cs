@@ -14,10 +14,7 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
     /// <summary>How long the server may be at work on a call after its time-out, in such time-outs.</summary>
     private const int CallTimeoutsOfWork = 2;
 
-    private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);
-
     private readonly ServerConnection _connection = new(options, logger, time);
-    private readonly UnansweredCalls _unanswered = new(CallTimeoutsOfWork * options.CallTimeout, time);
     private int _saidThatItCannotLook;
 
     public async Task<ServerDelivery> DeliverAsync(Insight insight, CancellationToken cancellationToken)
@@ -44,18 +41,18 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
                 var reason = exception is TimeoutException ? "time-out" : ServerFailure.Describe(exception);
                 if (session is null)
                 {
-                    return new ServerDelivery(InsightDelivery.Unavailable($"No session with Session-Buddy at {options.Address}: {reason}."))
+                    return new ServerDelivery(Unavailable(delivery, $"No session with Session-Buddy at {options.Address}: {reason}."))
                     {
                         IsDown = ServerFailure.IsDown(exception),
                     };
                 }
 
                 if (ServerFailure.IsAnswer(exception))
-                    return new ServerDelivery(InsightDelivery.Unavailable($"Session-Buddy at {options.Address} answered with {reason}."));
+                    return new ServerDelivery(Unavailable(delivery, $"Session-Buddy at {options.Address} answered with {reason}."));
                 if (_connection.Drop(session))
                     Log.SessionLost(logger, options.Address, reason);
                 if (renewed || exception is TimeoutException)
-                    return new ServerDelivery(InsightDelivery.Unavailable($"Session-Buddy at {options.Address} did not answer: {reason}."));
+                    return new ServerDelivery(Unavailable(delivery, $"Session-Buddy at {options.Address} did not answer: {reason}."));
 
                 // A server that was started again does not know the session. What was sent may have arrived nevertheless.
                 delivery.Look = true;
@@ -68,15 +65,21 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
     private async Task<InsightDelivery> SendAsync(ServerSession session, PartialDelivery delivery, CancellationToken cancellationToken)
     {
         if (!session.CanStore)
-            return InsightDelivery.Unavailable($"The server at {options.Address} has no tool {ServerSession.StoreTool}.");
+            return Unavailable(delivery, $"The server at {options.Address} has no tool {ServerSession.StoreTool}.");
         if (delivery.Look && session.SearchTool is null)
         {
             if (Interlocked.Exchange(ref _saidThatItCannotLook, 1) == 0)
                 Log.CannotLook(logger, options.Address);
         }
-        else if (delivery.Look && !await LookAsync(session, delivery, cancellationToken).ConfigureAwait(false))
+        else if (delivery.Look)
         {
-            return InsightDelivery.Unavailable($"{session.SearchTool} did not say whether the insight is there.");
+            if (await FindMissingAsync(session, delivery, cancellationToken).ConfigureAwait(false) is not { } missing)
+                return Unavailable(delivery, $"{session.SearchTool} did not say whether the insight is there.");
+
+            // The server embeds before it inserts: it may be at work on a part though it does not find it.
+            if (delivery.Unanswered == missing)
+                return Unavailable(delivery, $"Session-Buddy at {options.Address} did not answer, and may be at work.");
+            (delivery.Next, delivery.Unanswered) = (missing, null);
         }
 
         for (; delivery.Next < delivery.Parts.Count; delivery.Next++)
@@ -96,34 +99,17 @@ internal sealed partial class ReflectionServer(SessionBuddyOptions options, ILog
         }
         catch (Exception exception) when (ServerFailure.MayHaveArrived(exception))
         {
-            _unanswered.Add(delivery.Insight.Id, delivery.TagOf(delivery.Next));
+            // A server that was started again is at work on nothing that was sent before.
+            var isCutOff = exception is OperationCanceledException && !cancellationToken.IsCancellationRequested;
+            if (!isCutOff || !await session.IsUnknownToServerAsync(cancellationToken).ConfigureAwait(false))
+                delivery.Unanswered = delivery.Next;
             throw;
         }
     }
 
-    /// <summary>
-    /// Goes on to the first part that is missing, once it is known that it does not arrive any more. Tries that ended before would be used up
-    /// one right after the other, and would open the circuit.
-    /// </summary>
-    /// <returns>Whether the server says what is there.</returns>
-    private async Task<bool> LookAsync(ServerSession session, PartialDelivery delivery, CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            if (await FindMissingAsync(session, delivery, cancellationToken).ConfigureAwait(false) is not { } missing)
-                return false;
-            delivery.Next = missing;
-            if (!MayStillArrive(delivery))
-                return true;
-            await Task.Delay(LookInterval, time, cancellationToken).ConfigureAwait(false);
-        }
-    }
-
-    /// <summary>Whether a part that was not answered for is neither there nor given up.</summary>
-    private bool MayStillArrive(PartialDelivery delivery) =>
-        delivery.Next < delivery.Parts.Count
-        && _unanswered.TagOf(delivery.Insight.Id) is { } tag
-        && !Enumerable.Range(0, delivery.Next).Any(part => delivery.TagOf(part) == tag);
+    /// <summary>The next try, of any host, looks first, and is to find all that was sent before.</summary>
+    private InsightDelivery Unavailable(PartialDelivery delivery, string reason) =>
+        InsightDelivery.Unavailable(reason, delivery.Unanswered is null ? TimeSpan.Zero : CallTimeoutsOfWork * options.CallTimeout);
 
     /// <summary>The first part that is not there: they are sent in order, so all behind it are missing too. <c>null</c> when it is not said.</summary>
     private async Task<int?> FindMissingAsync(ServerSession session, PartialDelivery delivery, CancellationToken cancellationToken)

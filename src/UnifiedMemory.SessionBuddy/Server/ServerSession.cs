@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using ModelContextProtocol.Client;
 using ModelContextProtocol.Protocol;
@@ -80,6 +81,23 @@ internal sealed class ServerSession : IAsyncDisposable
     {
         var result = await _client.CallToolAsync(tool, arguments, cancellationToken: cancellationToken).ConfigureAwait(false);
         return new ToolAnswer(result.IsError == true, string.Join('\n', result.Content.OfType<TextContentBlock>().Select(block => block.Text)));
+    }
+
+    /// <summary>
+    /// Of a session that has ended: whether it is because the server does not know it. The client cuts off all of its calls as soon as the first
+    /// is answered so, and knows why a little later.
+    /// </summary>
+    public async Task<bool> IsUnknownToServerAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _client.Completion.WaitAsync(GoodbyeTimeout, _time, cancellationToken).ConfigureAwait(false)
+                is HttpClientCompletionDetails { HttpStatusCode: HttpStatusCode.NotFound };
+        }
+        catch (TimeoutException)
+        {
+            return false;
+        }
     }
 
     public ValueTask DisposeAsync() => SayGoodbyeAsync(_client, _time);

@@ -11,6 +11,11 @@ internal sealed class SinkCircuit
     private const int FewestTries = 5;
     private const int LongestReason = 500;
 
+    /// <summary>How long a call may be under way at the sink after it was cut off, in time-outs.</summary>
+    private const int TimeoutsAfterCutOff = 2;
+
+    private static readonly TimeSpan LongestRetryAfter = TimeSpan.FromDays(1);
+
     /// <summary>Besides the fewest tries one after the other, each with the time-out at its end.</summary>
     private static readonly TimeSpan Sampling = TimeSpan.FromSeconds(30);
 
@@ -64,6 +69,9 @@ internal sealed class SinkCircuit
         }
     }
 
+    /// <summary>How long an insight whose try was cut off is not to be tried again.</summary>
+    public TimeSpan RetryAfterCutOff => TimeoutsAfterCutOff * _options.DeliveryTimeout;
+
     /// <summary>Null when the circuit is open: nothing was tried.</summary>
     /// <exception cref="OperationCanceledException">The host stops; the insight may have arrived.</exception>
     public async Task<InsightDelivery?> TryAsync(Insight insight, CancellationToken cancellationToken)
@@ -104,7 +112,7 @@ internal sealed class SinkCircuit
         catch (OperationCanceledException) when (timeout.IsCancellationRequested)
         {
             Abandon(call);
-            return InsightDelivery.Unavailable($"No answer within {_options.DeliveryTimeout.TotalSeconds:0.###} s.");
+            return InsightDelivery.Unavailable($"No answer within {_options.DeliveryTimeout.TotalSeconds:0.###} s.", RetryAfterCutOff);
         }
         catch (Exception exception)
         {
@@ -117,14 +125,15 @@ internal sealed class SinkCircuit
         }
     }
 
-    /// <summary>What the server can hold of an answer.</summary>
+    /// <summary>What the database can hold of an answer.</summary>
     private static InsightDelivery Clean(InsightDelivery? answer)
     {
         if (answer is null || !Enum.IsDefined(answer.Outcome))
             return InsightDelivery.Unavailable("The sink gave no outcome.");
-        return answer.Reason is null ? answer : answer with
+        return answer with
         {
-            Reason = new string([.. answer.Reason.Where(c => !char.IsControl(c) && !char.IsSurrogate(c)).Take(LongestReason)]),
+            Reason = answer.Reason is null ? null : new string([.. answer.Reason.Where(c => !char.IsControl(c) && !char.IsSurrogate(c)).Take(LongestReason)]),
+            RetryAfter = TimeSpan.FromTicks(Math.Clamp(answer.RetryAfter.Ticks, 0, LongestRetryAfter.Ticks)),
         };
     }
 

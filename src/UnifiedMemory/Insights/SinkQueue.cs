@@ -31,7 +31,7 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
 
         // With nothing else to try, nothing else would show that the sink is back.
         if (!progressed && next is null)
-            progressed = await outbox.ProbeAsync(sink.Name, cancellationToken).ConfigureAwait(false);
+            progressed = await outbox.ProbeAsync(sink.Name, options.MaxRetryDelay, cancellationToken).ConfigureAwait(false);
         while (progressed)
             (progressed, next) = await PassAsync(tally, cancellationToken).ConfigureAwait(false);
         return next;
@@ -97,6 +97,7 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
                 // No try that may outlast the lease: another host would make it, too.
                 if (time.GetElapsedTime(claimed) + options.DeliveryTimeout >= options.LeaseDuration)
                     break;
+                cancellationToken.ThrowIfCancellationRequested();
                 var wasOpen = !_circuit.IsClosed;
                 tried = decided + 1;
                 if (await _circuit.TryAsync(row.ToInsight(), cancellationToken).ConfigureAwait(false) is not { } answer)
@@ -112,13 +113,14 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
             }
 
             if (decided < rows.Count)
-                await outbox.ReleaseAllAsync(lease, Ids(rows.Skip(decided)), CancellationToken.None).ConfigureAwait(false);
+                await outbox.ReleaseAllAsync(lease, Ids(rows.Skip(decided)), TimeSpan.Zero, CancellationToken.None).ConfigureAwait(false);
             return decided > 0;
         }
         catch
         {
-            // Also after a claim: it may have been committed.
-            await GiveBackAsync(lease, Ids(rows.Skip(tried))).ConfigureAwait(false);
+            // Also after a claim: it may have been committed. One that was being tried may still arrive.
+            var retryAfter = tried > decided ? _circuit.RetryAfterCutOff : TimeSpan.Zero;
+            await GiveBackAsync(lease, Ids(rows.Skip(tried)), retryAfter).ConfigureAwait(false);
             throw;
         }
     }
@@ -143,9 +145,10 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
         var park = isRefused || failures >= options.MaxAttempts;
         var inOutage = !isRefused && _outage.IncludesFailure(row.Id, wasOpen || !_circuit.IsClosed);
         var reason = string.IsNullOrWhiteSpace(answer.Reason) ? answer.Outcome.ToString() : answer.Reason;
-        await outbox.FailedAsync(
-            lease, row.Id, new FailedTry(reason, Backoff.After(failures, options, Random.Shared.NextDouble()), park, inOutage), CancellationToken.None)
-            .ConfigureAwait(false);
+        var delay = park ? TimeSpan.Zero : Backoff.After(failures, options, Random.Shared.NextDouble());
+        if (delay < answer.RetryAfter)
+            delay = answer.RetryAfter;
+        await outbox.FailedAsync(lease, row.Id, new FailedTry(reason, delay, park, inOutage), CancellationToken.None).ConfigureAwait(false);
         tally.Failed(sink.Name, park);
         if (park && inOutage)
             Log.InsightParkedInOutage(logger, row.Id, sink.Name, row.Attempts, reason);
@@ -159,11 +162,11 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
     }
 
     /// <summary>After a failure, which is what the caller is to see.</summary>
-    private async Task GiveBackAsync(Lease lease, Guid[] untried)
+    private async Task GiveBackAsync(Lease lease, Guid[] untried, TimeSpan retryAfter)
     {
         try
         {
-            await outbox.ReleaseAllAsync(lease, untried, CancellationToken.None).ConfigureAwait(false);
+            await outbox.ReleaseAllAsync(lease, untried, retryAfter, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception exception)
         {

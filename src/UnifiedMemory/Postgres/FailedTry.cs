@@ -2,7 +2,7 @@ namespace UnifiedMemory.Postgres;
 
 /// <summary>What a try that failed leaves behind.</summary>
 /// <param name="Error">Why, without memory content.</param>
-/// <param name="Delay">Until the next try.</param>
+/// <param name="Delay">Until the next try; of one that is parked, until the first when it is queued again.</param>
 /// <param name="Park">Whether it is parked now.</param>
 /// <param name="InOutage">Whether the sink failed for everything then.</param>
 internal sealed record FailedTry(string Error, TimeSpan Delay, bool Park, bool InOutage);

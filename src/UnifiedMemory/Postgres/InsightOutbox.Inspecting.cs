@@ -21,7 +21,7 @@ internal sealed partial class InsightOutbox
     private readonly string _requeue =
         $"""
         UPDATE {schema.InsightOutbox}
-        SET parked_at = NULL, failures = 0, due_at = now(), in_outage = false, lease_id = NULL, leased_until = NULL
+        SET parked_at = NULL, failures = 0, due_at = GREATEST(due_at, now()), in_outage = false, lease_id = NULL, leased_until = NULL
         WHERE parked_at IS NOT NULL AND {Filtered}
         """;
 

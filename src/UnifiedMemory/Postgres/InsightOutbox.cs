@@ -65,7 +65,8 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
     private readonly string _releaseAll =
         $"""
         UPDATE {schema.InsightOutbox}
-        SET lease_id = NULL, leased_until = NULL, attempts = attempts - CASE WHEN memory_id = ANY (@untried) THEN 1 ELSE 0 END
+        SET lease_id = NULL, leased_until = NULL, attempts = attempts - CASE WHEN memory_id = ANY (@untried) THEN 1 ELSE 0 END,
+            due_at = CASE WHEN memory_id = ANY (@untried) THEN due_at ELSE now() + @retry_after END
         WHERE namespace = @namespace AND sink = @sink AND parked_at IS NULL AND lease_id = @lease
         """;
 
@@ -82,14 +83,14 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
         revived AS (
             UPDATE {schema.InsightOutbox} AS queued
             SET in_outage = false, parked_at = CASE WHEN comes_back THEN NULL ELSE parked_at END,
-                due_at = CASE WHEN comes_back THEN now() ELSE due_at END
+                due_at = CASE WHEN comes_back THEN GREATEST(due_at, now()) ELSE due_at END
             FROM failed
             WHERE queued.namespace = failed.namespace AND queued.memory_id = failed.memory_id AND queued.sink = failed.sink)
         SELECT count(*) FILTER (WHERE comes_back) FROM failed
         """;
 
     /// <summary>
-    /// The one that was tried longest ago, when it is due. What is parked again by this try has failed no more often than before, or else
+    /// The one that was tried longest ago, when that is long enough. What is parked again by this try has failed no more often than before, or else
     /// a long outage would leave nothing that is revived. Whether anything is pending is asked in the order of the index: for NOT EXISTS
     /// PostgreSQL expects to find a row at once in the table, and reads all of it when there is none.
     /// </summary>
@@ -98,8 +99,8 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
         UPDATE {schema.InsightOutbox} SET parked_at = NULL, failures = failures - 1
         WHERE (namespace, memory_id, sink) = (
                 SELECT namespace, memory_id, sink FROM {schema.InsightOutbox}
-                WHERE sink = @sink AND in_outage AND parked_at IS NOT NULL AND due_at <= now()
-                ORDER BY due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
+                WHERE sink = @sink AND in_outage AND parked_at <= now() - @pause AND due_at <= now()
+                ORDER BY parked_at LIMIT 1 FOR UPDATE SKIP LOCKED)
             AND (SELECT namespace FROM {schema.InsightOutbox} WHERE sink = @sink AND parked_at IS NULL ORDER BY namespace, queued_at LIMIT 1) IS NULL
         """;
 
@@ -170,18 +171,25 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
 
     /// <summary>When nothing is pending: queues one that was parked in an outage, for a try that shows whether it is over.</summary>
     /// <returns>Whether there is one.</returns>
-    public async Task<bool> ProbeAsync(string sink, CancellationToken cancellationToken) =>
-        await ExecuteAsync(_probe, () => new SqlParameters().Add("sink", NpgsqlDbType.Text, sink), cancellationToken).ConfigureAwait(false) > 0;
+    public async Task<bool> ProbeAsync(string sink, TimeSpan pause, CancellationToken cancellationToken) =>
+        await ExecuteAsync(
+            _probe,
+            () => new SqlParameters().Add("sink", NpgsqlDbType.Text, sink).Add("pause", NpgsqlDbType.Interval, pause),
+            cancellationToken).ConfigureAwait(false) > 0;
 
     /// <summary>The text of one that is claimed, or <c>null</c> when it is not to be sent any more.</summary>
     public Task<string?> ClaimedTextAsync(Lease lease, Guid id, CancellationToken cancellationToken) =>
         database.RunAsync("insight_claimed", (connection, token) => connection.ExecuteScalarAsync<string?>(new CommandDefinition(
             _claimed, lease.Parameters().Add("id", NpgsqlDbType.Uuid, id), cancellationToken: token)), cancellationToken);
 
-    /// <summary>Gives back whatever is still claimed, and the attempt to what was certainly not tried.</summary>
-    public Task ReleaseAllAsync(Lease lease, Guid[] untried, CancellationToken cancellationToken) =>
+    /// <summary>Gives back whatever is still claimed: what was certainly not tried with its attempt, and the rest for a later try.</summary>
+    public Task ReleaseAllAsync(Lease lease, Guid[] untried, TimeSpan retryAfter, CancellationToken cancellationToken) =>
         ExecuteAsync(
-            _releaseAll, () => lease.Parameters().Add("untried", NpgsqlDbType.Array | NpgsqlDbType.Uuid, untried), cancellationToken);
+            _releaseAll,
+            () => lease.Parameters()
+                .Add("untried", NpgsqlDbType.Array | NpgsqlDbType.Uuid, untried)
+                .Add("retry_after", NpgsqlDbType.Interval, retryAfter),
+            cancellationToken);
 
     /// <summary>
     /// Nothing while anybody has a lease there, also on later ones: those before them may have become due since. And all of the run or

@@ -10,7 +10,7 @@ internal sealed partial class MemoryTable
         $"""
         SELECT namespace AS "Namespace", memory_type AS "Type", agent_id AS "AgentId", session_id AS "SessionId",
                workflow_id AS "WorkflowId", content_hash AS "ContentHash", metadata::text AS "Metadata", tags AS "Tags",
-               source_system AS "SourceSystem", importance AS "Importance", created_at AS "CreatedAt", expires_at AS "ExpiresAt"
+               importance AS "Importance", created_at AS "CreatedAt", expires_at AS "ExpiresAt"
         FROM {schema.Memories} WHERE id = @id AND {FilterSql.Visible}
         """;
 

@@ -23,21 +23,21 @@ internal sealed record StoredIdentity
 
     public string[] Tags { get; init; } = [];
 
-    public string? SourceSystem { get; init; }
-
     public float Importance { get; init; }
 
     public DateTime CreatedAt { get; init; }
 
     public DateTime? ExpiresAt { get; init; }
 
-    /// <summary>The memory as the update makes it: what insights are looked for in, which belong to none but their namespace.</summary>
+    /// <summary>
+    /// The memory as the update makes it: what insights are looked for in, which belong to none but their namespace. They were written here,
+    /// whatever system the memory came from.
+    /// </summary>
     public NewMemory With(MemoryUpdate update) => new(update.Content!, MemoryTypeNames.Parse(Type))
     {
         Namespace = Namespace,
         Metadata = update.Metadata ?? MetadataJson.Parse(Metadata),
         Tags = update.Tags ?? Tags,
-        SourceSystem = SourceSystem,
         Importance = update.Importance ?? Importance,
         CreatedAt = CreatedAt,
         ExpiresAt = update.ExpiresAt ?? ExpiresAt,

@@ -132,6 +132,33 @@ public sealed class DispatchTests : StoreFixture
         Assert.That(_sink.Received.Last().Attempt, Is.EqualTo(2), "an earlier try may have arrived");
     }
 
+    [TestCase(60, 60)]
+    [TestCase(-60, 0)]
+    [TestCase(1_000_000, 86_400)]
+    public async Task A_sink_can_ask_for_a_longer_wait_before_the_next_try(int seconds, int expected)
+    {
+        await StoreAsync(1);
+        _sink.OnDeliver = (_, _) => Task.FromResult(InsightDelivery.Unavailable("at work", TimeSpan.FromSeconds(seconds)));
+        await using var impatient = NewStore(
+            options =>
+            {
+                Quick(options);
+                options.Insights.MaxAttempts = 1;
+            },
+            sinks: [_sink]);
+
+        await impatient.DispatchPendingAsync();
+        Assert.That(await impatient.RequeueInsightsAsync(new QueuedInsightFilter()), Is.EqualTo(1));
+
+        var wait = await TestServer.ScalarAsync<double>($"SELECT extract(epoch FROM due_at - now())::float8 FROM {Outbox}");
+        Assert.That(wait, Is.EqualTo(expected).Within(20), "also when it was parked, and is queued again at once");
+        if (expected == 0)
+            return;
+        Assert.That(await _store.DispatchPendingAsync(), Is.EqualTo(new InsightDispatch(0, 0, 0)));
+        await TestServer.ExecuteAsync($"UPDATE {Outbox} SET due_at = now()");
+        Assert.That((await _store.DispatchPendingAsync()).Failed, Is.EqualTo(1), "one try, though the wait after it is short");
+    }
+
     [Test]
     public async Task A_sink_that_hangs_and_does_not_listen_costs_one_time_out_a_try()
     {

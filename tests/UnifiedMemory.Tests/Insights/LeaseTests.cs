@@ -25,7 +25,7 @@ public sealed class LeaseTests : StoreFixture
         Assert.That(again.Select(row => row.Content), Is.EqualTo(claimed.Select(row => row.Content)), "an answer that got lost");
 
         await outbox.DeliveredAsync(lease, claimed[0].Id, CancellationToken.None);
-        await outbox.ReleaseAllAsync(lease, [claimed[1].Id], CancellationToken.None);
+        await outbox.ReleaseAllAsync(lease, [claimed[1].Id], TimeSpan.Zero, CancellationToken.None);
         var next = await outbox.ClaimAsync(NewLease(), patience: 3, limit: 2, CancellationToken.None);
         Assert.That(next.Select(row => row.Content), Is.EqualTo(new[] { Texts.Numbered(1), Texts.Numbered(2) }));
     }
@@ -43,7 +43,7 @@ public sealed class LeaseTests : StoreFixture
         await TestServer.ExecuteAsync($"UPDATE {Outbox} SET due_at = now() WHERE content = '{Texts.Numbered(0)}'");
         var meanwhile = await outbox.ClaimAsync(NewLease(), patience: 3, limit: 20, CancellationToken.None);
         var trial = await outbox.ClaimTrialAsync(NewLease(), patience: 3, CancellationToken.None);
-        await outbox.ReleaseAllAsync(lease, [], CancellationToken.None);
+        await outbox.ReleaseAllAsync(lease, [], TimeSpan.Zero, CancellationToken.None);
         var afterwards = await outbox.ClaimAsync(NewLease(), patience: 3, limit: 20, CancellationToken.None);
 
         Assert.That(meanwhile, Is.Empty);
@@ -67,7 +67,7 @@ public sealed class LeaseTests : StoreFixture
             if (got.Count == 1)
             {
                 Assert.That(got[0].Select(row => row.Content), Is.EqualTo(Enumerable.Range(0, 5).Select(Texts.Numbered)), "the first ones, in order");
-                await outbox.ReleaseAllAsync(leases[Array.IndexOf(claims, got[0])], [.. got[0].Select(row => row.Id)], CancellationToken.None);
+                await outbox.ReleaseAllAsync(leases[Array.IndexOf(claims, got[0])], [.. got[0].Select(row => row.Id)], TimeSpan.Zero, CancellationToken.None);
             }
         }
     }
@@ -135,7 +135,7 @@ public sealed class LeaseTests : StoreFixture
     }
 
     [Test]
-    public async Task A_call_that_is_cancelled_gives_back_what_it_had()
+    public async Task A_call_that_is_cancelled_gives_back_what_it_had_and_what_was_under_way_waits_until_it_must_have_ended()
     {
         await StoreAsync(3);
         var sink = new RecordingSink();
@@ -151,7 +151,13 @@ public sealed class LeaseTests : StoreFixture
 
         sink.OnDeliver = (_, _) => Task.FromResult(InsightDelivery.Delivered);
         await store.DispatchPendingAsync();
+        Assert.That(sink.Received, Is.Empty, "the first may arrive yet, and the others come after it");
+        Assert.That(
+            await TestServer.ScalarAsync<double>($"SELECT extract(epoch FROM due_at - now())::float8 FROM {Outbox} WHERE attempts = 1"),
+            Is.InRange(10, 20), "two time-outs");
 
+        await TestServer.ExecuteAsync($"UPDATE {Outbox} SET due_at = now()");
+        await store.DispatchPendingAsync();
         Assert.That(sink.Received.Select(insight => insight.Attempt), Is.EqualTo(new[] { 2, 1, 1 }));
         Assert.That(sink.Texts, Is.EqualTo(Enumerable.Range(0, 3).Select(Texts.Numbered)));
     }

@@ -59,6 +59,16 @@ public sealed class OutboxTests : StoreFixture
     }
 
     [Test]
+    public async Task What_is_found_in_new_content_of_a_memory_from_a_system_was_not_written_there_and_goes_there_too()
+    {
+        var imported = await _store.StoreAsync(new NewMemory("nothing yet", MemoryType.Rag) { SourceSystem = "one" });
+
+        await _store.UpdateAsync(imported.Id, new MemoryUpdate { Content = Texts.With(Texts.Good) });
+
+        Assert.That((await QueuedAsync()).Select(one => one.Sink), Is.EqualTo(new[] { "one", "two" }));
+    }
+
+    [Test]
     public async Task Storing_an_insight_again_queues_nothing()
     {
         await _store.StoreAsync(new NewMemory(Texts.Good, MemoryType.Insight));

@@ -50,6 +50,7 @@ public sealed class SinkFailureTests
             var tried = circuit.TryAsync(NewInsight(), CancellationToken.None);
             _time.Advance(options.DeliveryTimeout);
             Assert.That((await tried)?.Outcome, Is.EqualTo(InsightOutcome.Unavailable));
+            Assert.That((await tried)?.RetryAfter, Is.EqualTo(2 * options.DeliveryTimeout), "it may arrive yet");
             _time.Advance(TimeSpan.FromSeconds(1));
         }
 
