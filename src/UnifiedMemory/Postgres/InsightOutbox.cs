@@ -34,10 +34,10 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
         $"""
         WITH RECURSIVE found AS (
             (SELECT namespace FROM {schema.InsightOutbox}
-             WHERE sink = @sink AND parked_at IS NULL AND namespace > @after ORDER BY namespace LIMIT 1)
+             WHERE sink = @sink AND parked_at IS NULL AND namespace > @after ORDER BY namespace, queued_at LIMIT 1)
             UNION ALL
             SELECT (SELECT namespace FROM {schema.InsightOutbox}
-                    WHERE sink = @sink AND parked_at IS NULL AND namespace > found.namespace ORDER BY namespace LIMIT 1)
+                    WHERE sink = @sink AND parked_at IS NULL AND namespace > found.namespace ORDER BY namespace, queued_at LIMIT 1)
             FROM found WHERE found.namespace IS NOT NULL)
         SELECT found.namespace AS "Namespace",
                (SELECT extract(epoch FROM GREATEST(due_at, leased_until) - now())::float8 FROM {schema.InsightOutbox} AS head

@@ -194,7 +194,7 @@ public sealed class LeaseTests : StoreFixture
         };
         for (var n = 0; n < namespaces; n++)
             await StoreAsync(each, $"n{n}");
-        var hosts = Enumerable.Range(0, 3).Select(_ => NewStore(DispatchTests.Quick, sinks: [sink])).ToList();
+        var hosts = Enumerable.Range(0, 3).Select(_ => NewStore(WithoutPassing, sinks: [sink])).ToList();
 
         await Eventually.TrueAsync(
             async () =>
@@ -210,6 +210,12 @@ public sealed class LeaseTests : StoreFixture
             Assert.That(one.Select(insight => insight.Content), Is.EqualTo(Enumerable.Range(0, each).Select(Texts.Numbered)));
         foreach (var host in hosts)
             await host.DisposeAsync();
+
+        static void WithoutPassing(UnifiedMemoryOptions options)
+        {
+            DispatchTests.Quick(options);
+            options.Insights.MaxAttempts = options.Insights.OrderedAttempts = 100;
+        }
     }
 
     private static Lease NewLease() => new(Guid.NewGuid(), "recording", "default", TimeSpan.FromMinutes(2));

@@ -41,7 +41,7 @@ public sealed class SinkFailureTests
     [Test]
     public async Task Time_outs_one_after_the_other_open_the_circuit()
     {
-        var sink = new RecordingSink { OnDeliver = (_, _) => new TaskCompletionSource<InsightDelivery>().Task };
+        var sink = new RecordingSink { OnDeliver = ForeverAsync };
         var options = new InsightOptions();
         var circuit = new SinkCircuit(new NamedSink("hangs", sink), options, _time, NullLogger.Instance);
         for (var i = 0; i < 5; i++)
@@ -55,6 +55,12 @@ public sealed class SinkFailureTests
         }
 
         Assert.That(circuit.IsClosed, Is.False);
+
+        static async Task<InsightDelivery> ForeverAsync(Insight insight, CancellationToken token)
+        {
+            await Task.Delay(Timeout.Infinite, token);
+            return InsightDelivery.Delivered;
+        }
     }
 
     [Test]
