@@ -17,7 +17,7 @@ public interface IInsightSink
     /// <param name="cancellationToken">
     /// Cancelled when the try takes too long or the host stops. What was under way then is tried again after twice
     /// <see cref="InsightOptions.DeliveryTimeout"/>. A call that does not end then may go on beside later ones; when there are
-    /// <see cref="InsightOptions.Parallelism"/> such calls, no more are made until one of them ends, which counts as unavailable.
+    /// <see cref="InsightOptions.Parallelism"/> such calls, two at least, no more are made until one of them ends, which counts as unavailable.
     /// </param>
     /// <returns>
     /// What became of it. An exception counts as <see cref="InsightDelivery.Unavailable"/> with the exception's type as the reason.

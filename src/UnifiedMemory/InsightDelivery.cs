@@ -7,7 +7,7 @@ public sealed record InsightDelivery(InsightOutcome Outcome, string? Reason = nu
 {
     /// <summary>
     /// How long the next try waits at least, whichever host makes it: what was sent may be under way still. Up to a day; what is below zero is
-    /// zero. Default: zero.
+    /// zero. The later ones of its namespace wait, too, as after each failure up to <see cref="InsightOptions.OrderedAttempts"/>. Default: zero.
     /// </summary>
     public TimeSpan RetryAfter { get; init; }
 

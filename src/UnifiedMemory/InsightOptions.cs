@@ -32,7 +32,7 @@ public sealed class InsightOptions
 
     /// <summary>
     /// How long a host keeps what it has claimed, by the server's clock. After it, another host takes over from one that was killed.
-    /// At least twice <see cref="DeliveryTimeout"/>. Default: 2 minutes.
+    /// At least four times <see cref="DeliveryTimeout"/>. Default: 2 minutes.
     /// </summary>
     public TimeSpan LeaseDuration { get; set; } = TimeSpan.FromMinutes(2);
 
@@ -53,7 +53,9 @@ public sealed class InsightOptions
     /// <summary>The wait after the first failed try; it doubles with each, less up to half of it at random. Default: 1 s.</summary>
     public TimeSpan RetryDelay { get; set; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>The longest wait between two tries, unless the sink asks for a longer one. Default: 5 minutes.</summary>
+    /// <summary>
+    /// The longest wait between two tries, unless the sink asks for a longer one or a try was cut off. Default: 5 minutes.
+    /// </summary>
     public TimeSpan MaxRetryDelay { get; set; } = TimeSpan.FromMinutes(5);
 
     /// <summary>

@@ -44,7 +44,7 @@ public sealed partial class UnifiedMemoryStore
         return QueuedPagesAsync(filter, cancellationToken);
     }
 
-    /// <summary>Queues parked insights again, as if they had never been tried. Each takes its old place in the order.</summary>
+    /// <summary>Queues parked insights again, as if they had never failed, once the wait that the sink asked for is over. Each takes its old place in the order.</summary>
     /// <param name="filter">Which ones; the pending among them stay as they are.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>How many were queued.</returns>

@@ -29,9 +29,9 @@ internal static class InsightRules
                 yield return $"Insights.{name} is {value}; give {minimum} to {maximum}.";
         }
 
-        if (insights.LeaseDuration < 2 * insights.DeliveryTimeout)
+        if (insights.LeaseDuration < 4 * insights.DeliveryTimeout)
         {
-            yield return $"Insights.LeaseDuration is {insights.LeaseDuration}; give at least twice DeliveryTimeout, which is {insights.DeliveryTimeout}, "
+            yield return $"Insights.LeaseDuration is {insights.LeaseDuration}; give at least four times DeliveryTimeout, which is {insights.DeliveryTimeout}, "
                 + "or else two hosts deliver the same insight.";
         }
 

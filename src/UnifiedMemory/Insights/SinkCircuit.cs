@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Polly;
 using Polly.CircuitBreaker;
@@ -10,6 +11,9 @@ internal sealed class SinkCircuit
 {
     private const int FewestTries = 5;
     private const int LongestReason = 500;
+
+    /// <summary>One insight on which the sink hangs for good must not keep the others waiting.</summary>
+    private const int FewestAbandoned = 2;
 
     /// <summary>How long a call may be under way at the sink after it was cut off, in time-outs.</summary>
     private const int TimeoutsAfterCutOff = 2;
@@ -25,7 +29,9 @@ internal sealed class SinkCircuit
     private readonly CircuitBreakerStateProvider _state = new();
     private readonly ResiliencePipeline<InsightDelivery> _pipeline;
     private long _openUntil;
-    private int _abandoned;
+
+    /// <summary>The insights whose calls were cut off and have not ended: each may hold a thread.</summary>
+    private readonly ConcurrentDictionary<Guid, bool> _abandoned = new();
 
     public SinkCircuit(NamedSink sink, InsightOptions options, TimeProvider time, ILogger logger)
     {
@@ -90,8 +96,7 @@ internal sealed class SinkCircuit
 
     private async Task<InsightDelivery> AttemptAsync(Insight insight, CancellationToken cancellationToken)
     {
-        // Each may hold a thread.
-        if (Volatile.Read(ref _abandoned) >= _options.Parallelism)
+        if (_abandoned.ContainsKey(insight.Id) || _abandoned.Count >= Math.Max(FewestAbandoned, _options.Parallelism))
             return InsightDelivery.Unavailable("It is busy with earlier calls that were cancelled and have not ended.");
         var started = _time.GetTimestamp();
         using var timeout = new CancellationTokenSource(_options.DeliveryTimeout, _time);
@@ -106,12 +111,12 @@ internal sealed class SinkCircuit
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            Abandon(call);
+            Abandon(insight.Id, call);
             throw;
         }
         catch (OperationCanceledException) when (timeout.IsCancellationRequested)
         {
-            Abandon(call);
+            Abandon(insight.Id, call);
             return InsightDelivery.Unavailable($"No answer within {_options.DeliveryTimeout.TotalSeconds:0.###} s.", RetryAfterCutOff);
         }
         catch (Exception exception)
@@ -137,14 +142,14 @@ internal sealed class SinkCircuit
         };
     }
 
-    private void Abandon(Task call)
+    private void Abandon(Guid id, Task call)
     {
-        Interlocked.Increment(ref _abandoned);
+        _abandoned[id] = true;
         call.ContinueWith(
             ended =>
             {
                 _ = ended.Exception;
-                Interlocked.Decrement(ref _abandoned);
+                _abandoned.TryRemove(id, out _);
             },
             CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
     }

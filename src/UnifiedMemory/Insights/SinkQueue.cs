@@ -29,8 +29,8 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
     {
         var (progressed, next) = await PassAsync(tally, cancellationToken).ConfigureAwait(false);
 
-        // With nothing else to try, nothing else would show that the sink is back.
-        if (!progressed && next is null)
+        // With nothing else to try for long, nothing else would show that the sink is back.
+        if (!progressed && !IsResting && !(next <= options.MaxRetryDelay))
             progressed = await outbox.ProbeAsync(sink.Name, options.MaxRetryDelay, cancellationToken).ConfigureAwait(false);
         while (progressed)
             (progressed, next) = await PassAsync(tally, cancellationToken).ConfigureAwait(false);
@@ -48,37 +48,60 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
             if (_circuit.OpenFor is var open && open > TimeSpan.Zero)
                 return (false, open);
             var heads = await outbox.HeadsAsync(sink.Name, after, options.OrderedAttempts, NamespacesAtOnce, cancellationToken).ConfigureAwait(false);
-            var isTrial = !_circuit.IsClosed;
-            var due = heads.Where(head => head.WaitSeconds <= 0).Select(head => head.Namespace).Take(isTrial ? 1 : NamespacesAtOnce).ToList();
-            await Parallel.ForEachAsync(
-                due,
-                new ParallelOptions { MaxDegreeOfParallelism = options.Parallelism, CancellationToken = cancellationToken },
-                async (name, token) =>
-                {
-                    if (await RunAsync(name, isTrial, tally, token).ConfigureAwait(false))
-                        Volatile.Write(ref progressed, true);
-                }).ConfigureAwait(false);
+            var due = heads.Where(head => head.WaitSeconds <= 0);
+            if (!_circuit.IsClosed)
+            {
+                if (await TrialAsync(due, tally, cancellationToken).ConfigureAwait(false))
+                    return (true, null);
+            }
+            else
+            {
+                // Not the loop's own token: a failure in one namespace would cut off what is sent in the others.
+                await Parallel.ForEachAsync(
+                    due,
+                    new ParallelOptions { MaxDegreeOfParallelism = options.Parallelism, CancellationToken = cancellationToken },
+                    async (head, _) =>
+                    {
+                        if (await RunAsync(head.Namespace, options.BatchSize, tally, cancellationToken).ConfigureAwait(false))
+                            Volatile.Write(ref progressed, true);
+                    }).ConfigureAwait(false);
+            }
+
             if (heads.Where(head => head.WaitSeconds > 0).Min(head => head.WaitSeconds) is { } wait)
                 next = next is { } known && known.TotalSeconds < wait ? known : TimeSpan.FromSeconds(Math.Min(wait, 86_400));
-            if (heads.Count < NamespacesAtOnce || (isTrial && due.Count > 0))
+            if (heads.Count < NamespacesAtOnce)
                 return (progressed, next);
             after = heads[^1].Namespace;
         }
     }
 
+    /// <summary>One insight, to see whether the sink is back: of the first namespace that has one, what has failed often last.</summary>
+    /// <returns>Whether there was one.</returns>
+    private async Task<bool> TrialAsync(IEnumerable<NamespaceHead> due, DispatchTally tally, CancellationToken cancellationToken)
+    {
+        foreach (var head in due.OrderBy(head => head.Failures))
+        {
+            if (IsResting)
+                return false;
+            if (await RunAsync(head.Namespace, limit: 1, tally, cancellationToken).ConfigureAwait(false))
+                return true;
+        }
+
+        return false;
+    }
+
     /// <returns>Whether anything was decided.</returns>
-    private async Task<bool> RunAsync(string name, bool isTrial, DispatchTally tally, CancellationToken cancellationToken)
+    private async Task<bool> RunAsync(string name, int limit, DispatchTally tally, CancellationToken cancellationToken)
     {
         var lease = new Lease(Guid.NewGuid(), sink.Name, name, options.LeaseDuration);
         var claimed = time.GetTimestamp();
         List<QueuedRow> rows = [];
         var decided = 0;
         var tried = 0;
+        var underWay = _circuit.RetryAfterCutOff;
         try
         {
-            rows = await (isTrial
-                ? outbox.ClaimTrialAsync(lease, options.OrderedAttempts, cancellationToken)
-                : outbox.ClaimAsync(lease, options.OrderedAttempts, options.BatchSize, cancellationToken)).ConfigureAwait(false);
+            rows = await outbox.ClaimAsync(lease, options.OrderedAttempts, limit, cancellationToken).ConfigureAwait(false);
             while (decided < rows.Count)
             {
                 // Those before it took their time: it may have been changed or deleted since it was claimed.
@@ -94,8 +117,8 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
                     row = row with { Content = text };
                 }
 
-                // No try that may outlast the lease: another host would make it, too.
-                if (time.GetElapsedTime(claimed) + options.DeliveryTimeout >= options.LeaseDuration)
+                // No try that may be under way at the sink when the lease is over: another host would make it, too.
+                if (time.GetElapsedTime(claimed) + options.DeliveryTimeout + _circuit.RetryAfterCutOff >= options.LeaseDuration)
                     break;
                 cancellationToken.ThrowIfCancellationRequested();
                 var wasOpen = !_circuit.IsClosed;
@@ -106,6 +129,7 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
                     break;
                 }
 
+                underWay = answer.RetryAfter > underWay ? answer.RetryAfter : underWay;
                 var passes = await RecordAsync(lease, row, answer, wasOpen, tally).ConfigureAwait(false);
                 decided++;
                 if (!passes)
@@ -119,8 +143,7 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
         catch
         {
             // Also after a claim: it may have been committed. One that was being tried may still arrive.
-            var retryAfter = tried > decided ? _circuit.RetryAfterCutOff : TimeSpan.Zero;
-            await GiveBackAsync(lease, Ids(rows.Skip(tried)), retryAfter).ConfigureAwait(false);
+            await GiveBackAsync(lease, Ids(rows.Skip(tried)), tried > decided ? underWay : TimeSpan.Zero).ConfigureAwait(false);
             throw;
         }
     }
@@ -150,7 +173,7 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
             delay = answer.RetryAfter;
         await outbox.FailedAsync(lease, row.Id, new FailedTry(reason, delay, park, inOutage), CancellationToken.None).ConfigureAwait(false);
         tally.Failed(sink.Name, park);
-        if (park && inOutage)
+        if (park && inOutage && failures < RevivedUpTo * options.MaxAttempts)
             Log.InsightParkedInOutage(logger, row.Id, sink.Name, row.Attempts, reason);
         else if (park)
             Log.InsightParked(logger, row.Id, sink.Name, row.Attempts, reason);

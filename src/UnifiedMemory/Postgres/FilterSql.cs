@@ -48,7 +48,7 @@ internal readonly record struct FilterSql(string Indexed, string Others)
     }
 
     /// <summary>
-    /// Equal for filters that mean the same memories, but that times count to the hour: "the last 90 days" is one scope. Made for every
+    /// Filters with equal keys mean the same memories, but that times count to the hour: "the last 90 days" is one scope. Made for every
     /// search. No value holds U+0000.
     /// </summary>
     public static string KeyOf(MemoryFilter filter)
@@ -63,11 +63,11 @@ internal readonly record struct FilterSql(string Indexed, string Others)
         var condition = metadata.ToSql(parameters);
         return string.Join('\0', parameters.Values.Select(Text).Prepend(key + condition));
 
-        static string List<T>(IReadOnlyCollection<T> values) => values.Count == 0 ? "" : string.Join('\n', values);
+        static string List<T>(IReadOnlyCollection<T> values) => values.Count == 0 ? "" : string.Join('\0', values.Select(value => $"{value}").Prepend($"{values.Count}"));
 
         static long? Hour(DateTimeOffset? time) => time?.UtcTicks / TimeSpan.TicksPerHour;
 
         static string Text(object? value) =>
-            value is string[] texts ? string.Join('\n', texts) : Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
+            value is string[] texts ? List(texts) : Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
     }
 }

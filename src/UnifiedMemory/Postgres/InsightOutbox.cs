@@ -39,17 +39,41 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
             SELECT (SELECT namespace FROM {schema.InsightOutbox}
                     WHERE sink = @sink AND parked_at IS NULL AND namespace > found.namespace ORDER BY namespace, queued_at LIMIT 1)
             FROM found WHERE found.namespace IS NOT NULL)
-        SELECT found.namespace AS "Namespace",
-               (SELECT extract(epoch FROM GREATEST(due_at, leased_until) - now())::float8 FROM {schema.InsightOutbox} AS head
-                WHERE head.sink = @sink AND head.namespace = found.namespace AND parked_at IS NULL AND NOT {Aside}
-                ORDER BY queued_at, memory_id LIMIT 1) AS "WaitSeconds"
-        FROM found WHERE found.namespace IS NOT NULL LIMIT @limit
+        SELECT found.namespace AS "Namespace", head.wait AS "WaitSeconds", head.failures AS "Failures"
+        FROM found LEFT JOIN LATERAL (
+            SELECT extract(epoch FROM GREATEST(due_at, leased_until) - now())::float8 AS wait, failures FROM {schema.InsightOutbox} AS first
+            WHERE first.sink = @sink AND first.namespace = found.namespace AND parked_at IS NULL AND NOT {Aside}
+            ORDER BY queued_at, memory_id LIMIT 1) AS head ON true
+        WHERE found.namespace IS NOT NULL LIMIT @limit
         """;
 
-    private readonly string _claim = Claim(schema, "queued_at, memory_id");
-
-    /// <summary>What has failed so often that the others pass it says little of the sink, and comes last.</summary>
-    private readonly string _claimTrial = Claim(schema, "failures >= @patience, queued_at, memory_id");
+    /// <summary>
+    /// Nothing while anybody has a lease there, also on later ones: those before them may have become due since. And all of the run or
+    /// nothing: when another host is claiming it or has just been through, its rows are locked or changed, and taking what is left would send
+    /// a later insight before an earlier one. An attempt whose answer got lost finds its own lease.
+    /// </summary>
+    private readonly string _claim =
+        $"""
+        WITH run AS MATERIALIZED (
+            SELECT namespace, memory_id, sink, bool_and(due_at <= now()) OVER (ORDER BY queued_at, memory_id) AS free
+            FROM (SELECT * FROM {schema.InsightOutbox}
+                  WHERE sink = @sink AND namespace = @namespace AND parked_at IS NULL AND NOT {Aside}
+                      AND NOT EXISTS (SELECT FROM {schema.InsightOutbox}
+                                      WHERE sink = @sink AND namespace = @namespace AND lease_id <> @lease AND leased_until > now())
+                  ORDER BY queued_at, memory_id LIMIT @limit) AS first),
+        locked AS MATERIALIZED (
+            SELECT queued.memory_id FROM {schema.InsightOutbox} AS queued JOIN run USING (namespace, memory_id, sink)
+            WHERE run.free AND parked_at IS NULL AND due_at <= now() AND {NotLeased}
+            FOR UPDATE OF queued SKIP LOCKED),
+        claimed AS (
+            UPDATE {schema.InsightOutbox} AS queued
+            SET lease_id = @lease, leased_until = now() + @duration, attempts = attempts + 1
+            FROM locked
+            WHERE queued.namespace = @namespace AND queued.memory_id = locked.memory_id AND queued.sink = @sink
+                AND (SELECT count(*) FROM locked) = (SELECT count(*) FROM run WHERE free)
+            RETURNING queued.*)
+        SELECT {Columns} FROM claimed ORDER BY queued_at, memory_id
+        """;
 
     private readonly string _delivered =
         $"DELETE FROM {schema.InsightOutbox} WHERE namespace = @namespace AND memory_id = @id AND sink = @sink";
@@ -90,18 +114,16 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
         """;
 
     /// <summary>
-    /// The one that was tried longest ago, when that is long enough. What is parked again by this try has failed no more often than before, or else
-    /// a long outage would leave nothing that is revived. Whether anything is pending is asked in the order of the index: for NOT EXISTS
-    /// PostgreSQL expects to find a row at once in the table, and reads all of it when there is none.
+    /// The one that was tried longest ago, when that is long enough. What is parked again by this try has failed no more often than
+    /// before, or else a long outage would leave nothing that is revived.
     /// </summary>
     private readonly string _probe =
         $"""
         UPDATE {schema.InsightOutbox} SET parked_at = NULL, failures = failures - 1
         WHERE (namespace, memory_id, sink) = (
-                SELECT namespace, memory_id, sink FROM {schema.InsightOutbox}
-                WHERE sink = @sink AND in_outage AND parked_at <= now() - @pause AND due_at <= now()
-                ORDER BY parked_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-            AND (SELECT namespace FROM {schema.InsightOutbox} WHERE sink = @sink AND parked_at IS NULL ORDER BY namespace, queued_at LIMIT 1) IS NULL
+            SELECT namespace, memory_id, sink FROM {schema.InsightOutbox}
+            WHERE sink = @sink AND in_outage AND parked_at <= now() - @pause AND due_at <= now()
+            ORDER BY parked_at LIMIT 1 FOR UPDATE SKIP LOCKED)
         """;
 
     /// <summary>As it is now: nothing when the memory was deleted, or when the lease is another host's by now.</summary>
@@ -128,15 +150,8 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
 
     /// <summary>Claims the next insights of a namespace, in their order; none when they are not due, or another host's.</summary>
     public Task<List<QueuedRow>> ClaimAsync(Lease lease, int patience, int limit, CancellationToken cancellationToken) =>
-        ClaimAsync(_claim, lease, patience, limit, cancellationToken);
-
-    /// <summary>Claims one insight of a namespace to see whether the sink is back.</summary>
-    public Task<List<QueuedRow>> ClaimTrialAsync(Lease lease, int patience, CancellationToken cancellationToken) =>
-        ClaimAsync(_claimTrial, lease, patience, limit: 1, cancellationToken);
-
-    private Task<List<QueuedRow>> ClaimAsync(string sql, Lease lease, int patience, int limit, CancellationToken cancellationToken) =>
         database.RunAsync("insight_claim", async (connection, token) => (await connection.QueryAsync<QueuedRow>(new CommandDefinition(
-            sql,
+            _claim,
             lease.Parameters()
                 .Add("duration", NpgsqlDbType.Interval, lease.Duration)
                 .Add("patience", NpgsqlDbType.Integer, patience)
@@ -169,7 +184,7 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
                 .Add("lease", NpgsqlDbType.Uuid, Guid.Empty),
             cancellationToken: token)), cancellationToken);
 
-    /// <summary>When nothing is pending: queues one that was parked in an outage, for a try that shows whether it is over.</summary>
+    /// <summary>Queues one that was parked in an outage, for a try that shows whether it is over.</summary>
     /// <returns>Whether there is one.</returns>
     public async Task<bool> ProbeAsync(string sink, TimeSpan pause, CancellationToken cancellationToken) =>
         await ExecuteAsync(
@@ -190,34 +205,6 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
                 .Add("untried", NpgsqlDbType.Array | NpgsqlDbType.Uuid, untried)
                 .Add("retry_after", NpgsqlDbType.Interval, retryAfter),
             cancellationToken);
-
-    /// <summary>
-    /// Nothing while anybody has a lease there, also on later ones: those before them may have become due since. And all of the run or
-    /// nothing: when another host is claiming it or has just been through, its rows are locked or changed, and taking what is left would send
-    /// a later insight before an earlier one. An attempt whose answer got lost finds its own lease.
-    /// </summary>
-    private static string Claim(StoreSchema schema, string order) =>
-        $"""
-        WITH run AS MATERIALIZED (
-            SELECT namespace, memory_id, sink, bool_and(due_at <= now()) OVER (ORDER BY queued_at, memory_id) AS free
-            FROM (SELECT * FROM {schema.InsightOutbox}
-                  WHERE sink = @sink AND namespace = @namespace AND parked_at IS NULL AND NOT {Aside}
-                      AND NOT EXISTS (SELECT FROM {schema.InsightOutbox}
-                                      WHERE sink = @sink AND namespace = @namespace AND lease_id <> @lease AND leased_until > now())
-                  ORDER BY {order} LIMIT @limit) AS first),
-        locked AS MATERIALIZED (
-            SELECT queued.memory_id FROM {schema.InsightOutbox} AS queued JOIN run USING (namespace, memory_id, sink)
-            WHERE run.free AND parked_at IS NULL AND due_at <= now() AND {NotLeased}
-            FOR UPDATE OF queued SKIP LOCKED),
-        claimed AS (
-            UPDATE {schema.InsightOutbox} AS queued
-            SET lease_id = @lease, leased_until = now() + @duration, attempts = attempts + 1
-            FROM locked
-            WHERE queued.namespace = @namespace AND queued.memory_id = locked.memory_id AND queued.sink = @sink
-                AND (SELECT count(*) FROM locked) = (SELECT count(*) FROM run WHERE free)
-            RETURNING queued.*)
-        SELECT {Columns} FROM claimed ORDER BY queued_at, memory_id
-        """;
 
     private Task<int> ExecuteAsync(string sql, Func<SqlParameters> parameters, CancellationToken cancellationToken) =>
         database.RunAsync("insight_done", (connection, token) => connection.ExecuteAsync(

@@ -7,4 +7,7 @@ internal sealed record NamespaceHead
 
     /// <summary>Null when all that there is has stepped aside.</summary>
     public double? WaitSeconds { get; init; }
+
+    /// <summary>Failed tries of its first row.</summary>
+    public int? Failures { get; init; }
 }

@@ -206,10 +206,13 @@ public sealed class DispatchTests : StoreFixture
         await StoreAsync(1);
         _sink.OnDeliver = (_, _) => Task.FromResult(InsightDelivery.Unavailable("away"));
         await DispatchUntilAsync(async () => (await QueuedAsync()).Single() is { State: QueuedInsightState.Parked });
-        await TestServer.ExecuteAsync($"UPDATE {Outbox} SET due_at = now() + interval '1 hour'");
+        await TestServer.ExecuteAsync($"UPDATE {Outbox} SET parked_at = now() + interval '1 hour'");
         var tries = _sink.Tries.Count;
         await _store.DispatchPendingAsync();
         Assert.That(_sink.Tries, Has.Count.EqualTo(tries), "it was tried just now");
+        await TestServer.ExecuteAsync($"UPDATE {Outbox} SET parked_at = now(), due_at = now() + interval '1 hour'");
+        await _store.DispatchPendingAsync();
+        Assert.That(_sink.Tries, Has.Count.EqualTo(tries), "the sink asked for more time");
         await TestServer.ExecuteAsync($"UPDATE {Outbox} SET due_at = now()");
         await DispatchUntilAsync(() => _sink.Tries.Count >= tries + 6);
         Assert.That((await QueuedAsync()).Single().Failures, Is.EqualTo(4), "tries that only look are not held against it");
@@ -218,6 +221,40 @@ public sealed class DispatchTests : StoreFixture
         await DispatchUntilAsync(() => _sink.Received.Count == 1);
 
         Assert.That(await QueuedAsync(), Is.Empty);
+    }
+
+    [Test]
+    public async Task What_is_parked_in_an_outage_does_not_wait_for_one_that_the_sink_wants_much_later()
+    {
+        await StoreAsync(3);
+        await TestServer.ExecuteAsync(
+            $"""
+            UPDATE {Outbox} SET parked_at = now() - interval '1 hour', failures = 4, in_outage = true;
+            UPDATE {Outbox} SET parked_at = NULL, due_at = now() + interval '6 hours' WHERE content = '{Texts.Numbered(1)}';
+            """);
+
+        await DispatchUntilAsync(() => _sink.Received.Count == 2);
+
+        Assert.That((await QueuedAsync()).Single().Insight.Content, Is.EqualTo(Texts.Numbered(1)));
+    }
+
+    [Test]
+    public async Task A_sink_that_is_back_is_found_though_another_host_holds_the_first_namespace()
+    {
+        await StoreAsync(2, "a");
+        await StoreAsync(6, "b");
+        _sink.OnDeliver = (_, _) => Task.FromResult(InsightDelivery.Unavailable("away"));
+        await DispatchUntilAsync(() => _sink.Tries.Count >= 5);
+        await TestServer.ExecuteAsync(
+            $"""
+            UPDATE {Outbox} SET parked_at = NULL, failures = 0, due_at = now();
+            UPDATE {Outbox} SET lease_id = gen_random_uuid(), leased_until = now() + interval '1 hour' WHERE namespace = 'a' AND content = '{Texts.Numbered(1)}';
+            """);
+
+        _sink.OnDeliver = (_, _) => Task.FromResult(InsightDelivery.Delivered);
+        await DispatchUntilAsync(() => _sink.Received.Count == 6);
+
+        Assert.That(_sink.Received, Has.All.Property("Namespace").EqualTo("b"));
     }
 
     [Test]

@@ -42,7 +42,7 @@ public sealed class LeaseTests : StoreFixture
 
         await TestServer.ExecuteAsync($"UPDATE {Outbox} SET due_at = now() WHERE content = '{Texts.Numbered(0)}'");
         var meanwhile = await outbox.ClaimAsync(NewLease(), patience: 3, limit: 20, CancellationToken.None);
-        var trial = await outbox.ClaimTrialAsync(NewLease(), patience: 3, CancellationToken.None);
+        var trial = await outbox.ClaimAsync(NewLease(), patience: 3, limit: 1, CancellationToken.None);
         await outbox.ReleaseAllAsync(lease, [], TimeSpan.Zero, CancellationToken.None);
         var afterwards = await outbox.ClaimAsync(NewLease(), patience: 3, limit: 20, CancellationToken.None);
 

@@ -87,6 +87,27 @@ public sealed class SinkFailureTests
     }
 
     [Test]
+    public async Task A_sink_that_hangs_on_one_insight_for_good_is_called_once_for_it_and_goes_on_with_the_others()
+    {
+        var (bad, never) = (NewInsight(), new TaskCompletionSource<InsightDelivery>());
+        var sink = new RecordingSink { OnDeliver = (insight, _) => insight.Id == bad.Id ? never.Task : Task.FromResult(InsightDelivery.Delivered) };
+        var options = new InsightOptions { Parallelism = 1 };
+        var circuit = new SinkCircuit(new NamedSink("hangs", sink), options, _time, NullLogger.Instance);
+        var tried = circuit.TryAsync(bad, CancellationToken.None);
+        _time.Advance(options.DeliveryTimeout);
+        await tried;
+
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.That((await circuit.TryAsync(NewInsight(), CancellationToken.None))?.Outcome, Is.EqualTo(InsightOutcome.Delivered));
+            Assert.That((await circuit.TryAsync(NewInsight(), CancellationToken.None))?.Outcome, Is.EqualTo(InsightOutcome.Delivered));
+            Assert.That((await circuit.TryAsync(bad, CancellationToken.None))?.Reason, Does.Contain("busy"));
+        }
+
+        Assert.That(sink.Tries.Count(insight => insight.Id == bad.Id), Is.EqualTo(1));
+    }
+
+    [Test]
     public async Task The_backlog_is_watched_on_after_a_failure_of_any_kind()
     {
         var calls = 0;
