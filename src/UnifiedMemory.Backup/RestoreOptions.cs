@@ -9,6 +9,10 @@ public sealed record RestoreOptions
     /// <summary>
     /// Whether the store may take the place of one that is in the database. Asked twice: <see cref="ConfirmDatabase"/> must name
     /// the database as well. The old schemas are kept, under another name. Default: no.
+    /// <para>
+    /// Stop the hosts of that store first. One that runs fails while there is no store, may deliver again what is queued in the moment before
+    /// it is marked as tried, and what it changes before the checks have compared it makes them fail.
+    /// </para>
     /// </summary>
     public bool ReplaceExisting { get; init; }
 

@@ -12,7 +12,8 @@ public sealed partial class StoreBackup
     /// <summary>
     /// Restores a logical backup into a database, all of it or nothing, builds its indexes, and makes the checks of a verification there.
     /// Roles and grants are not part of it: grant again what the application's role needs. What was queued for a sink counts as tried, since
-    /// it may have been delivered after the backup: the sink looks before it takes it again.
+    /// it may have been delivered after the backup: the sink looks before it takes it again. Stop the hosts first, see
+    /// <see cref="RestoreOptions.ReplaceExisting"/>.
     /// </summary>
     /// <param name="id">The backup.</param>
     /// <param name="options">Where to.</param>
@@ -24,8 +25,8 @@ public sealed partial class StoreBackup
     /// <returns>What the checks found; all passed.</returns>
     /// <exception cref="InvalidOperationException">There is a store in that database, and it was not asked for twice to replace it.</exception>
     /// <exception cref="UnifiedMemoryException">
-    /// It failed, or a check did or could not be made. Where the store is in its place all the same, the message says so, and what the former
-    /// one is called.
+    /// It failed, or a check did or could not be made. Where the store is in its place all the same, the message says so, what the former
+    /// one is called, and whether what is queued is marked.
     /// </exception>
     public Task<VerificationReport> RestoreAsync(
         string id, RestoreOptions options, IProgress<BackupProgress>? progress = null, CancellationToken cancellationToken = default)
@@ -37,12 +38,14 @@ public sealed partial class StoreBackup
             if (!await checks.RunAsync("archive", () => restore.ReadAsync(path, cancellationToken)).ConfigureAwait(false))
                 return;
             var database = await DestinationDatabase.PrepareAsync(options, manifest, _time, cancellationToken).ConfigureAwait(false);
+            var insights = new QueuedInsights(manifest);
             var isRestored = false;
             try
             {
                 progress?.Report(new BackupProgress(manifest.Id, BackupPhase.Restoring, 0));
                 isRestored = await checks.RunAsync(
-                    "restore", async () => await restore.RestoreAsync(path, database.Address, database.IsNew, cancellationToken).ConfigureAwait(false) + database.Kept,
+                    "restore",
+                    async () => await restore.RestoreAsync(path, database.Address, database.IsNew, insights, cancellationToken).ConfigureAwait(false) + database.Kept,
                     recovers: true).ConfigureAwait(false);
             }
             finally
@@ -52,8 +55,10 @@ public sealed partial class StoreBackup
             }
 
             into(database.Address.Database + database.Kept);
-            if (isRestored)
-                await CheckRestoredAsync(checks, manifest, database.Address, isScratch: false, progress, cancellationToken).ConfigureAwait(false);
+            if (!isRestored)
+                return;
+            await checks.RunAsync("insights", () => Task.FromResult(insights.Outcome())).ConfigureAwait(false);
+            await CheckRestoredAsync(checks, manifest, database.Address, insights, progress, cancellationToken).ConfigureAwait(false);
         }, progress, cancellationToken);
     }
 
@@ -143,12 +148,12 @@ public sealed partial class StoreBackup
             }
             catch (OperationCanceledException exception) when (checks.HasPassed("restore"))
             {
-                throw new OperationCanceledException($"{id} is restored into {destination}; the checks after it were cancelled.", exception, cancellationToken);
+                throw new OperationCanceledException($"{id} is restored into {destination}, {Marked(checks)}; the checks after it were cancelled.", exception, cancellationToken);
             }
             catch (Exception exception) when (checks.HasPassed("restore"))
             {
                 throw new UnifiedMemoryException(
-                    "restore", $"{id} is restored into {destination}; the checks after it could not be made: {exception.Message}", isTransient: false, exception);
+                    "restore", $"{id} is restored into {destination}, {Marked(checks)}; the checks after it could not be made: {exception.Message}", isTransient: false, exception);
             }
             finally
             {
@@ -160,7 +165,7 @@ public sealed partial class StoreBackup
             {
                 var place = destination.Length > 0 ? $" into {destination}" : "";
                 throw new UnifiedMemoryException(
-                    "restore", (checks.HasPassed("restore") ? $"{id} is restored{place}, and a check failed. " : $"The restore of {id}{place} failed. ") + report.Failure
+                    "restore", (checks.HasPassed("restore") ? $"{id} is restored{place}, {Marked(checks)}, and a check failed. " : $"The restore of {id}{place} failed. ") + report.Failure
                     + (checks.Interruption.Length == 0 ? "" : $". {checks.Interruption}"), isTransient: false);
             }
 
@@ -168,6 +173,9 @@ public sealed partial class StoreBackup
             return report;
         });
     }
+
+    private static string Marked(CheckList checks) =>
+        checks.HasPassed("insights") ? "what is queued for sinks is marked as tried" : "what is queued for sinks is not marked as tried";
 
     private async Task<BackupManifest> ReadForRestoreAsync(BackupId id, CancellationToken cancellationToken)
     {

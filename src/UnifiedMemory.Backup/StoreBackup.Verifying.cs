@@ -153,18 +153,18 @@ public sealed partial class StoreBackup
         await using (scratch.ConfigureAwait(false))
         {
             return await checks.RunAsync(
-                    "restore", async () => $"{await restore.RestoreAsync(path, scratch.Address, isNew: true, cancellationToken).ConfigureAwait(false)}, in {scratch.Description}",
+                    "restore", async () => $"{await restore.RestoreAsync(path, scratch.Address, isNew: true, insights: null, cancellationToken).ConfigureAwait(false)}, in {scratch.Description}",
                     recovers: true).ConfigureAwait(false)
-                && await CheckRestoredAsync(checks, manifest, scratch.Address, isScratch: true, progress, cancellationToken).ConfigureAwait(false);
+                && await CheckRestoredAsync(checks, manifest, scratch.Address, insights: null, progress, cancellationToken).ConfigureAwait(false);
         }
     }
 
     private Task<bool> CheckRestoredAsync(
-        CheckList checks, BackupManifest manifest, ServerAddress address, bool isScratch, IProgress<BackupProgress>? progress,
+        CheckList checks, BackupManifest manifest, ServerAddress address, QueuedInsights? insights, IProgress<BackupProgress>? progress,
         CancellationToken cancellationToken)
     {
         progress?.Report(new BackupProgress(manifest.Id, BackupPhase.Checking, 0));
-        return new RestoredStore(_programs, manifest).CheckAsync(checks, address, isScratch, isLater: false, cancellationToken);
+        return new RestoredStore(_programs, manifest, insights).CheckAsync(checks, address, isScratch: insights is null, isLater: false, cancellationToken);
     }
 
     private VerificationReport Report(BackupId id, CheckList checks, DateTimeOffset startedAt, long started, bool usable) => new()

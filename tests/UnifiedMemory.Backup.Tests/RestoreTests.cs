@@ -181,6 +181,7 @@ public sealed class RestoreTests : BackupFixture
     [TestCase(false)]
     public async Task What_is_in_its_place_is_told_also_when_the_checks_are_cancelled_or_cannot_be_made(bool cancels)
     {
+        await QueueAsync();
         var backup = NewBackup();
         var manifest = await backup.TakeAsync();
         var database = $"told_{Prefix}";
@@ -204,9 +205,83 @@ public sealed class RestoreTests : BackupFixture
             Assert.That(exception, cancels ? Is.InstanceOf<OperationCanceledException>() : Is.InstanceOf<UnifiedMemoryException>());
             Assert.That(
                 exception.Message,
-                Does.Contain($"{manifest.Id} is restored into {database} (the store that was there is kept as '{Schema}_until_"));
+                Does.Contain($"{manifest.Id} is restored into {database} (the store that was there is kept as '{Schema}_until_")
+                    .And.Contain("what is queued for sinks is marked as tried; the checks after it"));
             await BackupServer.ExecuteAsync($"ALTER DATABASE {database} ALLOW_CONNECTIONS true");
             Assert.That(await FingerprintAsync(DatabaseOf(database)), Is.EqualTo(await FingerprintAsync(ConnectionString)));
+            Assert.That(await AttemptsAsync(DatabaseOf(database)), Is.EqualTo(1), "a host may deliver it from here on");
+        }
+        finally
+        {
+            await BackupServer.ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+        }
+    }
+
+    [Test]
+    public async Task A_host_that_claims_while_the_restored_store_is_checked_has_a_second_attempt_and_keeps_its_lease()
+    {
+        await QueueAsync();
+        var backup = NewBackup();
+        var manifest = await backup.TakeAsync();
+        var database = $"claimed_{Prefix}";
+        var progress = new ToldProgress(told =>
+        {
+            if (told.Phase == BackupPhase.Checking)
+                ClaimAsync(DatabaseOf(database)).GetAwaiter().GetResult();
+        });
+        try
+        {
+            var report = await backup.RestoreAsync(manifest.Id, new RestoreOptions { ConnectionString = DatabaseOf(database) }, progress);
+
+            Assert.That(report.Passed, report.ToString());
+            Assert.That(await AttemptsAsync(DatabaseOf(database)), Is.EqualTo(2), "so the sink looks whether it has it");
+            Assert.That(await LeasesAsync(DatabaseOf(database)), Is.EqualTo(1), "no other host takes it as well");
+        }
+        finally
+        {
+            await BackupServer.ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+        }
+    }
+
+    [TestCase("1 hour", 1)]
+    [TestCase("-1 hour", 0)]
+    public async Task A_lease_is_left_to_its_host_until_it_has_ended(string duration, int left)
+    {
+        await QueueAsync();
+        await ClaimAsync(ConnectionString, duration);
+        var backup = NewBackup();
+        var manifest = await backup.TakeAsync();
+        var database = $"leased_{Prefix}";
+        try
+        {
+            await backup.RestoreAsync(manifest.Id, new RestoreOptions { ConnectionString = DatabaseOf(database) });
+
+            Assert.That(await LeasesAsync(DatabaseOf(database)), Is.EqualTo(left));
+            Assert.That(await AttemptsAsync(DatabaseOf(database)), Is.EqualTo(1));
+        }
+        finally
+        {
+            await BackupServer.ExecuteAsync($"DROP DATABASE IF EXISTS {database} WITH (FORCE)");
+        }
+    }
+
+    [Test]
+    public async Task A_queued_insight_that_is_another_one_is_found_though_it_was_marked()
+    {
+        await QueueAsync();
+        var backup = NewBackup();
+        var manifest = await backup.TakeAsync();
+        await ChangeManifestAsync(manifest.Id, json =>
+            json["tables"]!.AsArray().Single(table => (string?)table!["name"] == "insight_outbox")!["samples"]![0]!["sha256"] = new string('0', 64));
+        var database = $"another_{Prefix}";
+        try
+        {
+            Assert.That(
+                () => backup.RestoreAsync(manifest.Id, new RestoreOptions { ConnectionString = DatabaseOf(database) }),
+                Throws.InstanceOf<UnifiedMemoryException>()
+                    .With.Message.Contains($"is restored into {database}, what is queued for sinks is marked as tried, and a check failed. ")
+                    .And.Message.Contains($"a row of {Schema}.insight_outbox is another one"));
+            Assert.That(await AttemptsAsync(DatabaseOf(database)), Is.EqualTo(1));
         }
         finally
         {
@@ -256,6 +331,14 @@ public sealed class RestoreTests : BackupFixture
             () => backup.RestoreServerAsync(manifest.Id, new ServerRestoreOptions { DataDirectory = Path.Combine(Root, "data") }),
             Throws.ArgumentException.With.Message.Contains("RestoreAsync()"));
     }
+
+    /// <summary>As a host does.</summary>
+    private Task ClaimAsync(string connectionString, string duration = "1 hour") => BackupServer.ExecuteAsync(
+        $"UPDATE {Schema}.insight_outbox SET lease_id = gen_random_uuid(), leased_until = now() + interval '{duration}', attempts = attempts + 1",
+        connectionString);
+
+    private Task<long> LeasesAsync(string connectionString) =>
+        BackupServer.ScalarAsync<long>($"SELECT count(*) FROM {Schema}.insight_outbox WHERE lease_id IS NOT NULL", connectionString);
 
     private Task<string> FingerprintAsync(string connectionString) => BackupServer.ScalarAsync<string>(
         $"SELECT count(*) || ' ' || md5(string_agg(memories::text, '' ORDER BY id)) FROM {Schema}.memories", connectionString);

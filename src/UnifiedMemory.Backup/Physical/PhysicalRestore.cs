@@ -72,7 +72,20 @@ internal sealed class PhysicalRestore(PostgresPrograms programs, ServerAddress l
                     address, targetTime, log, isAllNeeded: dataDirectory is null, time, cancellationToken).ConfigureAwait(false) + remark, recovers: true).ConfigureAwait(false))
                 return false;
             onPhase(BackupPhase.Checking);
-            return await new RestoredStore(programs, manifest).CheckAsync(
+            QueuedInsights? insights = null;
+            if (dataDirectory is not null)
+            {
+                insights = new QueuedInsights(manifest);
+                await checks.RunAsync("insights", async () =>
+                {
+                    var connection = await address.OpenAsync(cancellationToken).ConfigureAwait(false);
+                    await using (connection.ConfigureAwait(false))
+                        await insights.MarkAsync(connection, cancellationToken).ConfigureAwait(false);
+                    return insights.Outcome();
+                }).ConfigureAwait(false);
+            }
+
+            return await new RestoredStore(programs, manifest, insights).CheckAsync(
                 checks, address, isScratch: dataDirectory is null, isLater: dataDirectory is not null || (log?.GoesOn ?? walArchive is not null),
                 cancellationToken).ConfigureAwait(false);
         }

@@ -30,9 +30,11 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
     /// <param name="path">The archive.</param>
     /// <param name="database">Where to.</param>
     /// <param name="isNew">Whether there is nothing else, so that it goes as a whole when this fails.</param>
+    /// <param name="insights">Marked as soon as they are there: hosts may be running. <c>null</c> when none can be.</param>
     /// <param name="cancellationToken">Ends the call.</param>
     /// <exception cref="CheckFailedException">The archive cannot be restored; then nothing was, unless the database is new.</exception>
-    public async Task<string> RestoreAsync(string path, ServerAddress database, bool isNew, CancellationToken cancellationToken)
+    public async Task<string> RestoreAsync(
+        string path, ServerAddress database, bool isNew, QueuedInsights? insights, CancellationToken cancellationToken)
     {
         var jobs = isNew ? Math.Min(options.RestoreJobs, Environment.ProcessorCount) : 1;
         var program = await FindAsync(cancellationToken).ConfigureAwait(false);
@@ -61,6 +63,8 @@ internal sealed class LogicalRestore(BackupOptions options, PostgresPrograms pro
                 throw CheckFaults.Of(result, $"{manifest.FileName} cannot be restored: {result.Messages}");
             }
 
+            if (insights is not null)
+                await insights.MarkAsync(connection, cancellationToken).ConfigureAwait(false);
             foreach (var table in manifest.Tables)
             {
                 await connection.ExecuteAsync(new CommandDefinition(

@@ -5,7 +5,9 @@ using UnifiedMemory.Backup.Contents;
 namespace UnifiedMemory.Backup.Verifying;
 
 /// <summary>Compares a restored database with the manifest of its backup.</summary>
-internal sealed class ContentChecks(BackupManifest manifest)
+/// <param name="manifest">What was recorded.</param>
+/// <param name="insights">What was marked; <c>null</c> when nothing was.</param>
+internal sealed class ContentChecks(BackupManifest manifest, QueuedInsights? insights)
 {
     private const string InvalidSql =
         """
@@ -101,11 +103,9 @@ internal sealed class ContentChecks(BackupManifest manifest)
         var compared = 0;
         foreach (var table in manifest.Tables.Where(table => table.Samples.Count > 0))
         {
-            var key = table.Key.Count > 0 ? RowText.Row(table.Key) : RowText.Hash(table.Columns);
-            var keys = table.Samples.Select(row => row.Key ?? row.Sha256).ToArray();
-            var found = (await connection.QueryAsync<(string Key, string Hash)>(new CommandDefinition(
-                $"SELECT {key}, {RowText.Hash(table.Columns)} FROM {RowText.Table(table.Schema, table.Name)} WHERE {key} = ANY(@keys)",
-                new { keys }, cancellationToken: cancellationToken)).ConfigureAwait(false)).ToLookup(row => row.Key, row => row.Hash);
+            var found = insights?.RestoredRows(table) ?? (await connection.QueryAsync<(string Key, string Hash)>(new CommandDefinition(
+                RowText.Samples(table), new { keys = RowText.SampledKeys(table) }, cancellationToken: cancellationToken)).ConfigureAwait(false))
+                .ToLookup(row => row.Key, row => row.Hash);
             foreach (var row in table.Samples)
             {
                 Require(
