@@ -1,4 +1,5 @@
 using UnifiedMemory.TestSupport;
+using UnifiedMemory.Tests.Migrations;
 
 namespace UnifiedMemory.Tests.Faults;
 
@@ -160,7 +161,7 @@ public sealed class LostConnectionTests : FaultFixture
 
         Assert.That(proxy.FaultsFired, Is.EqualTo(1));
         Assert.That(status.Pending, Is.Empty);
-        Assert.That(await ScalarAsync<long>($"SELECT count(*) FROM {Prefix}memories.schema_versions"), Is.EqualTo(6));
+        Assert.That(await ScalarAsync<long>($"SELECT count(*) FROM {Prefix}memories.schema_versions"), Is.EqualTo(MigrationTests.AllVersions.Length));
         Assert.That(await ScalarAsync<long>("SELECT count(*) FROM pg_index WHERE NOT indisvalid"), Is.Zero);
         Assert.That(await store.SearchAsync(new MemoryQuery("memory 7")), Has.Count.EqualTo(from == 1 ? 10 : 0));
     }
