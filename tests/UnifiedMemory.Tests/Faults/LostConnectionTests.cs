@@ -1,5 +1,5 @@
-using UnifiedMemory.TestSupport;
 using UnifiedMemory.Tests.Migrations;
+using UnifiedMemory.TestSupport;
 
 namespace UnifiedMemory.Tests.Faults;
 
