@@ -1,8 +1,9 @@
 namespace UnifiedMemory;
 
 /// <summary>
-/// Finds insights in the texts that are stored, and says what they are about. Part of each store call: it answers from memory, may
-/// be called by many threads at once, and does not throw. If it does, the memory is stored with what was found before, and a warning is logged.
+/// Finds insights in the texts that are stored, and says what they are about. Part of each store call, and of deliveries: it answers from
+/// memory, may be called by many threads at once, and does not throw. If it does, the memory is stored with what was found before, an insight
+/// is delivered as a general one, and a warning is logged.
 /// </summary>
 public interface IInsightDetector
 {
@@ -16,7 +17,10 @@ public interface IInsightDetector
     /// </returns>
     IEnumerable<DetectedInsight> Find(NewMemory memory);
 
-    /// <summary>What a memory is about that the host says is an insight. What the host says itself takes precedence.</summary>
-    /// <param name="memory">The memory that is stored.</param>
+    /// <summary>
+    /// What a memory is about that the host says is an insight. What the host says itself takes precedence. Asked when it is stored with
+    /// <see cref="NewMemory.Insight"/>, or else each time that it is delivered or listed.
+    /// </summary>
+    /// <param name="memory">The memory that is stored, or as it is in the store.</param>
     DetectedInsight Describe(NewMemory memory);
 }

@@ -109,7 +109,7 @@ public sealed partial class UnifiedMemoryStore
 
     /// <summary>
     /// Deletes the memories that have expired, in batches of 1,000. A host does it each
-    /// <see cref="UnifiedMemoryOptions.PurgeInterval"/>. Insights among them that are not delivered yet are still delivered.
+    /// <see cref="UnifiedMemoryOptions.PurgeInterval"/>. Those whose insights are not delivered yet stay until they are, or are given up.
     /// </summary>
     /// <param name="cancellationToken">Ends the call between two batches.</param>
     /// <returns>How many were deleted.</returns>
@@ -156,7 +156,7 @@ public sealed partial class UnifiedMemoryStore
             }
             catch (UnifiedMemoryException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
             {
-                if (await _memories.DeleteExpiredAsync(content.Identity, cancellationToken).ConfigureAwait(false))
+                if (await _memories.DeleteExpiredAsync(content.Identity, id, cancellationToken).ConfigureAwait(false))
                     continue;
                 throw new InvalidOperationException(
                     $"The memory {id} cannot take this content: another memory of the same namespace, type, agent, session and workflow "

@@ -62,9 +62,9 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
         _embedder = new Embedder(
             embeddingProvider, Telemetry.Meter, loggerFactory.CreateLogger<Embedder>(), options.QueryCacheSize, CompareDigestAsync);
         _writer = new MemoryWriter(_memories, _embedder, loggerFactory.CreateLogger<MemoryWriter>());
-        _insights = new InsightFinder(detector, options, sinks.Count > 0, loggerFactory.CreateLogger<InsightFinder>());
+        _insights = new InsightFinder(detector, options, loggerFactory.CreateLogger<InsightFinder>());
         _outbox = new InsightOutbox(_database, _schema);
-        _dispatcher = new InsightDispatcher(_outbox, sinks, options.Insights, time, loggerFactory.CreateLogger<InsightDispatcher>());
+        _dispatcher = new InsightDispatcher(_outbox, _insights, sinks, options.Insights, time, loggerFactory.CreateLogger<InsightDispatcher>());
         _opening = new SharedAttempt(CheckAsync);
     }
 

@@ -72,15 +72,12 @@ public abstract class BackupFixture
     }
 
     /// <summary>Queues an insight for a sink, in a row that has not been tried.</summary>
-    protected Task QueueAsync() => BackupServer.ExecuteAsync(
-        $"""
-        INSERT INTO {Schema}.insight_outbox (namespace, memory_id, sink, content, insight_type, confidence, topics, projects, created_at)
-        VALUES ('default', gen_random_uuid(), 'sink', 'an insight', 'general', 1, ARRAY[]::text[], ARRAY[]::text[], now())
-        """, ConnectionString);
+    protected Task QueueAsync(string table = "insight_outbox") => BackupServer.ExecuteAsync(
+        $"INSERT INTO {Schema}.{table} (namespace, memory_id, sink) VALUES ('default', gen_random_uuid(), 'sink')", ConnectionString);
 
     /// <summary>How often the one that is queued was tried.</summary>
-    protected Task<int> AttemptsAsync(string connectionString) =>
-        BackupServer.ScalarAsync<int>($"SELECT attempts FROM {Schema}.insight_outbox", connectionString);
+    protected Task<int> AttemptsAsync(string connectionString, string table = "insight_outbox") =>
+        BackupServer.ScalarAsync<int>($"SELECT attempts FROM {Schema}.{table}", connectionString);
 
     protected static void SetMode(string path, int mode)
     {

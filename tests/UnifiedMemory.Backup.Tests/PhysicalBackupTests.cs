@@ -16,6 +16,7 @@ public sealed class PhysicalBackupTests : ArchivingFixture
     public async Task A_server_is_restored_to_a_moment_between_two_states_or_to_the_end_and_never_beyond_it()
     {
         await QueueAsync();
+        await QueueAsync("insight_arrivals");
         var backup = NewPhysical();
         var manifest = await backup.TakeAsync(BackupKind.Physical);
         await Store.StoreAsync(new NewMemory("before the mistake", MemoryType.Project));
@@ -37,6 +38,7 @@ public sealed class PhysicalBackupTests : ArchivingFixture
             Is.EqualTo(1), "the directory is a server's, which starts as any other");
         Assert.That(await BackupServer.ScalarAsync<string>("SHOW hot_standby", restored.ConnectionString), Is.EqualTo("on"), "nothing of the recovery's settings stays");
         Assert.That(await AttemptsAsync(restored.ConnectionString), Is.EqualTo(1), "what was queued may have been delivered after that moment");
+        Assert.That(await AttemptsAsync(restored.ConnectionString, "insight_arrivals"), Is.EqualTo(1));
     }
 
     [Test]

@@ -44,6 +44,7 @@ public sealed class RecoveryPageTests : BackupFixture
     public async Task Part_A_restores_the_store_into_a_new_database()
     {
         await QueueAsync();
+        await QueueAsync("insight_arrivals");
         var report = await NewBackup().RunAsync();
         Assert.That(report!.Passed, report.ToString());
 
@@ -56,12 +57,14 @@ public sealed class RecoveryPageTests : BackupFixture
         Assert.That(await store.SearchAsync(new MemoryQuery("angle 30")), Is.Not.Empty, "the application's role can use it");
         await store.StoreAsync(new NewMemory("after the restore", MemoryType.Agent));
         Assert.That(await AttemptsAsync(app), Is.EqualTo(1));
+        Assert.That(await AttemptsAsync(app, "insight_arrivals"), Is.EqualTo(1));
     }
 
     [Test]
     public async Task Part_B_restores_the_server_to_a_moment()
     {
         await QueueAsync();
+        await QueueAsync("insight_arrivals");
         var backup = NewBackup();
         var manifest = await backup.TakeAsync(BackupKind.Physical);
         Assert.That((await backup.VerifyAsync(manifest.Id)).Passed);
@@ -95,6 +98,7 @@ public sealed class RecoveryPageTests : BackupFixture
         await using var restored = await RestoredServer.StartAsync(_cluster, data);
         Assert.That(await BackupServer.ScalarAsync<long>($"SELECT count(*) FROM {Schema}.memories", restored.ConnectionString), Is.EqualTo(Memories));
         Assert.That(await AttemptsAsync(restored.ConnectionString), Is.EqualTo(1));
+        Assert.That(await AttemptsAsync(restored.ConnectionString, "insight_arrivals"), Is.EqualTo(1));
     }
 
     /// <returns>A directory as Debian's packages make it: its file names the places of the old server.</returns>

@@ -8,6 +8,7 @@ public sealed class RestoreTests : BackupFixture
     public async Task A_store_is_restored_into_a_new_database_and_is_the_same()
     {
         await QueueAsync();
+        await QueueAsync("insight_arrivals");
         var backup = NewBackup();
         var manifest = await backup.TakeAsync();
         var database = $"restored_{Prefix}";
@@ -18,6 +19,7 @@ public sealed class RestoreTests : BackupFixture
             Assert.That(report.Passed, report.ToString());
             Assert.That(await FingerprintAsync(DatabaseOf(database)), Is.EqualTo(await FingerprintAsync(ConnectionString)), "every row is the same");
             Assert.That(await AttemptsAsync(DatabaseOf(database)), Is.EqualTo(1), "it may have been delivered after the backup");
+            Assert.That(await AttemptsAsync(DatabaseOf(database), "insight_arrivals"), Is.EqualTo(1));
             Assert.That(await AttemptsAsync(ConnectionString), Is.Zero, "the live one is not touched");
             var options = StoreOptions();
             options.ConnectionString = DatabaseOf(database);

@@ -30,7 +30,15 @@ public abstract class StoreFixture
 
     protected string Outbox => $"{Prefix}memories.insight_outbox";
 
+    /// <summary>All that waits for a sink, admitted to the outbox or not yet.</summary>
+    protected string Queued =>
+        $"(SELECT namespace, memory_id FROM {Prefix}memories.insight_arrivals UNION ALL SELECT namespace, memory_id FROM {Outbox}) AS queued";
+
     protected string Table => $"{Prefix}memories.memories";
+
+    /// <summary>A condition on rows of the outbox.</summary>
+    protected string IsAbout(params string[] contents) =>
+        $"memory_id IN (SELECT id FROM {Table} WHERE content IN ({string.Join(", ", contents.Select(content => $"'{content}'"))}))";
 
     protected virtual UnifiedMemoryOptions NewOptions() => new() { ConnectionString = TestServer.ConnectionString, SchemaPrefix = Prefix };
 

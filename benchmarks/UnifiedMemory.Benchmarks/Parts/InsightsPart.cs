@@ -43,17 +43,23 @@ internal static class InsightsPart
                 var number = next++;
                 await sides[name].StoreAsync(memories[number % Texts].Memory with { WorkflowId = $"{run}-{number}" });
             }))]);
-            return names.Select((name, index) => (string[])
-            [
-                name + note,
-                Show.Milliseconds(times[index + 1].Median),
-                Show.Milliseconds(times[index + 1].Percentile(0.99)),
-                Show.Milliseconds(times[0].Median),
-                report.Value($"insights.{name}{(embedding == TimeSpan.Zero ? "" : ".embedding")}.ratio", times[index + 1].Median / times[0].Median, name == "healthy" ? null : Target.Below(1.05), "0.000"),
-                Show.Range(times[index + 1].RangeOfRatioTo(times[0])),
-                Show.Count(SinkSides.Backlog(name)),
-                Show.Count(times[0].Count),
-            ]);
+            var rows = new List<string[]>();
+            foreach (var (index, name) in names.Index())
+            {
+                rows.Add(
+                [
+                    name + note,
+                    Show.Milliseconds(times[index + 1].Median),
+                    Show.Milliseconds(times[index + 1].Percentile(0.99)),
+                    Show.Milliseconds(times[0].Median),
+                    report.Value($"insights.{name}{(embedding == TimeSpan.Zero ? "" : ".embedding")}.ratio", times[index + 1].Median / times[0].Median, name == "healthy" ? null : Target.Below(1.05), "0.000"),
+                    Show.Range(times[index + 1].RangeOfRatioTo(times[0])),
+                    Show.Count(await sides.BacklogAsync(name)),
+                    Show.Count(times[0].Count),
+                ]);
+            }
+
+            return rows;
         }
     }
 

@@ -34,8 +34,11 @@ internal sealed class SinkSides : IAsyncDisposable
         return new SinkSides(host);
     }
 
-    public static long Backlog(string name) =>
-        BenchmarkServer.QueryAsync<long>($"SELECT count(*) FROM {Prefix}{name}_memories.insight_outbox").GetAwaiter().GetResult();
+    public async Task<long> BacklogAsync(string name)
+    {
+        var backlog = await this[name].GetInsightBacklogAsync();
+        return backlog.Sum(one => one.Pending + one.Parked);
+    }
 
     public async ValueTask DisposeAsync()
     {

@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using UnifiedMemory.Insights;
 using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory.Input;
@@ -22,11 +21,8 @@ internal sealed record PreparedMemory(
     /// <summary>The hash of the identity, as the database holds it.</summary>
     public byte[] IdentityHash => field ??= Identity.HashBytes;
 
-    /// <summary>What the sinks are told of it; null for what is no insight.</summary>
-    public InsightFacts? Insight { get => field ??= DescribeInsight?.Invoke(); init; }
-
-    /// <summary>Makes <see cref="Insight"/> when it is first asked for: to read a text for it takes as long as to send one.</summary>
-    public Func<InsightFacts>? DescribeInsight { get; init; }
+    /// <summary>The memory that this insight was found in: it is written only if that one is there.</summary>
+    public Guid? SourceId { get; init; }
 
     /// <summary>The insights in it, memories of their own that are written with it.</summary>
     public IReadOnlyList<PreparedMemory> Found { get; init; } = [];

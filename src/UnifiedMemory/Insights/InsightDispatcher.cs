@@ -6,13 +6,13 @@ namespace UnifiedMemory.Insights;
 
 /// <summary>Delivers what is queued, to each sink by itself: one that hangs keeps no other one waiting, and no store call.</summary>
 internal sealed class InsightDispatcher(
-    InsightOutbox outbox, IReadOnlyList<NamedSink> sinks, InsightOptions options, TimeProvider time, ILogger logger)
+    InsightOutbox outbox, InsightFinder insights, IReadOnlyList<NamedSink> sinks, InsightOptions options, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan BacklogInterval = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(1);
 
-    private readonly SinkQueue[] _queues = [.. sinks.Select(sink => new SinkQueue(outbox, sink, options, time, logger))];
+    private readonly SinkQueue[] _queues = [.. sinks.Select(sink => new SinkQueue(outbox, insights, sink, options, time, logger))];
 
     private IReadOnlyList<string> _reported = [];
 

@@ -6,12 +6,11 @@ using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory.Insights;
 
-/// <summary>Checks memories, and gives them what makes them insights and the insights in them.</summary>
+/// <summary>Checks memories, finds the insights in them, and says what an insight is about.</summary>
 /// <param name="detector">What finds and judges insights.</param>
 /// <param name="options">The limits.</param>
-/// <param name="hasSinks">Whether anybody is told what an insight is about that the host stores as such, without details.</param>
 /// <param name="logger">Where its failures go.</param>
-internal sealed class InsightFinder(IInsightDetector detector, UnifiedMemoryOptions options, bool hasSinks, ILogger logger)
+internal sealed partial class InsightFinder(IInsightDetector detector, UnifiedMemoryOptions options, ILogger logger)
 {
     private const string MetadataMember = "insight";
 
@@ -21,23 +20,21 @@ internal sealed class InsightFinder(IInsightDetector detector, UnifiedMemoryOpti
         var details = received.Memory?.Insight;
         if (details is not null)
             MemoryRules.RequireInsight(details);
-        if (received.Memory is not { Type: MemoryType.Insight } insight)
-        {
-            var memory = PreparedMemory.From(received, options.MaxContentBytes);
-            return details is null
-                ? memory with { Found = FindIn(received, received.Id) }
-                : memory with { Found = [Derive(received, received.Id, 0, Describe(memory.Source))], IsMarked = true };
-        }
 
         // Checked first: a detector is given only what can be stored.
-        var checkedOne = PreparedMemory.From(received, options.MaxContentBytes);
-        if (details is null && !hasSinks)
-            return checkedOne;
+        var memory = PreparedMemory.From(received, options.MaxContentBytes);
+        if (memory.Source.Type != MemoryType.Insight)
+        {
+            return details is null
+                ? memory with { Found = FindIn(received, received.Id) }
+                : memory with { Found = [Derive(received, received.Id, 0, Describe(memory.Source, received.Id))], IsMarked = true };
+        }
+
         if (details is null)
-            return checkedOne with { DescribeInsight = () => FactsOf(Describe(insight), sourceId: null) };
-        var facts = FactsOf(Describe(insight), sourceId: null);
-        var detailed = received with { Memory = insight with { Metadata = WithDetails(insight.Metadata, facts) } };
-        return PreparedMemory.From(detailed, options.MaxContentBytes) with { Insight = facts };
+            return memory;
+        var facts = FactsOf(Describe(memory.Source, received.Id), sourceId: null);
+        var detailed = received with { Memory = memory.Source with { Metadata = WithDetails(memory.Source.Metadata, facts) } };
+        return PreparedMemory.From(detailed, options.MaxContentBytes);
     }
 
     /// <summary>The insights in a memory, those of enough confidence, each once.</summary>
@@ -77,11 +74,11 @@ internal sealed class InsightFinder(IInsightDetector detector, UnifiedMemoryOpti
         {
             Source = insight.Source with { Metadata = metadata },
             MetadataJson = MetadataJson.Serialize(metadata, nameof(NewMemory.Metadata)),
-            Insight = insight.Insight! with { SourceId = sourceId },
+            SourceId = sourceId,
         };
     }
 
-    private DetectedInsight Describe(NewMemory memory)
+    private DetectedInsight Describe(NewMemory memory, Guid id)
     {
         var insight = new DetectedInsight(memory.Content, InsightType.General, 0.5);
         try
@@ -91,7 +88,7 @@ internal sealed class InsightFinder(IInsightDetector detector, UnifiedMemoryOpti
         }
         catch (Exception exception)
         {
-            Log.DetectionFailed(logger, Guid.Empty, exception.GetType().Name);
+            Log.DetectionFailed(logger, id, exception.GetType().Name);
             insight = new DetectedInsight(memory.Content, InsightType.General, 0.5);
         }
 
@@ -137,7 +134,7 @@ internal sealed class InsightFinder(IInsightDetector detector, UnifiedMemoryOpti
             ExpiresAt = source.ExpiresAt,
         };
         var derived = received with { Memory = memory, Id = MemoryIds.Within(place, number) };
-        return PreparedMemory.From(derived, options.MaxContentBytes) with { Insight = facts };
+        return PreparedMemory.From(derived, options.MaxContentBytes) with { SourceId = facts.SourceId };
     }
 
     private static InsightFacts FactsOf(DetectedInsight insight, Guid? sourceId)

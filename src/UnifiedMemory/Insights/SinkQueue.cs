@@ -5,7 +5,8 @@ using UnifiedMemory.Postgres;
 namespace UnifiedMemory.Insights;
 
 /// <summary>The delivery to one sink: of each namespace that has something due, the first insights in their order.</summary>
-internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOptions options, TimeProvider time, ILogger logger)
+internal sealed class SinkQueue(
+    InsightOutbox outbox, InsightFinder insights, NamedSink sink, InsightOptions options, TimeProvider time, ILogger logger)
 {
     private const int NamespacesAtOnce = 200;
 
@@ -107,14 +108,13 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
                 // Those before it took their time: it may have been changed or deleted since it was claimed.
                 var row = rows[decided];
                 if (decided > 0)
+                    row = await outbox.ClaimedAsync(lease, row.Id, cancellationToken).ConfigureAwait(false);
+                if (row?.Memory is not { } memory)
                 {
-                    if (await outbox.ClaimedTextAsync(lease, row.Id, cancellationToken).ConfigureAwait(false) is not { } text)
-                    {
-                        tried = ++decided;
-                        continue;
-                    }
-
-                    row = row with { Content = text };
+                    if (row is not null)
+                        await outbox.DeliveredAsync(lease, row.Id, cancellationToken).ConfigureAwait(false);
+                    tried = ++decided;
+                    continue;
                 }
 
                 // No try that may be under way at the sink when the lease is over: another host would make it, too.
@@ -123,7 +123,7 @@ internal sealed class SinkQueue(InsightOutbox outbox, NamedSink sink, InsightOpt
                 cancellationToken.ThrowIfCancellationRequested();
                 var wasOpen = !_circuit.IsClosed;
                 tried = decided + 1;
-                if (await _circuit.TryAsync(row.ToInsight(), cancellationToken).ConfigureAwait(false) is not { } answer)
+                if (await _circuit.TryAsync(insights.ToInsight(memory, row.Attempts), cancellationToken).ConfigureAwait(false) is not { } answer)
                 {
                     tried = decided;
                     break;

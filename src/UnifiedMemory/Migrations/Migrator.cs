@@ -136,6 +136,11 @@ internal sealed class Migrator(
                 }
             }
         }
+        catch (Exception exception) when (exception.InnerException is PostgresException { SqlState: PostgresErrorCodes.RaiseException } refusal)
+        {
+            // A step says why it does not apply, and the way out.
+            throw new UnifiedMemoryException("migrate", refusal.MessageText, isTransient: false, refusal);
+        }
         catch (Exception exception) when (exception.InnerException is NpgsqlException cause)
         {
             // FluentMigrator wraps the error of a statement into a plain exception that quotes the statement. When the

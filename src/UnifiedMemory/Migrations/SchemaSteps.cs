@@ -106,8 +106,8 @@ internal static class SchemaSteps
                 DROP TABLE {schema.VectorIndexes}
                 """),
 
-            // Holds all that a sink is told, and no reference: an insight is delivered also when its memory has been purged. A row goes
-            // with its delivery, so the table is as large as the backlog; that it is vacuumed by the thousand keeps its beginning cheap to find.
+            // A row goes with its delivery, so the table is as large as the backlog; that it is vacuumed by the thousand keeps its
+            // beginning cheap to find.
             new SchemaStep(
                 4, "outbox of insights",
                 $"""
@@ -180,7 +180,67 @@ internal static class SchemaSteps
                 7, "leases of insights",
                 $"CREATE INDEX insight_outbox_leased ON {schema.InsightOutbox} (sink, namespace) WHERE lease_id IS NOT NULL",
                 $"DROP INDEX {schema.Quoted}.insight_outbox_leased"),
+
+            new SchemaStep(8, "arrivals of insights", ArrivalsUp(schema), ArrivalsDown(schema)),
         ];
+
+    /// <summary>
+    /// What a sink is told is in the memory, which stays for as long as its insight waits. A store call adds a row to the arrivals, which have
+    /// no index: those of the outbox would be most of what a sink costs it (benchmarks/README.md). Without a key, logical replication needs
+    /// the whole row.
+    /// </summary>
+    private static string ArrivalsUp(StoreSchema schema) =>
+        $"""
+        DO $check$ DECLARE purged bigint; BEGIN
+            SELECT count(*) INTO purged FROM {schema.InsightOutbox} AS queued
+            WHERE NOT EXISTS (SELECT FROM {schema.Memories} AS stored WHERE stored.namespace = queued.namespace AND stored.id = queued.memory_id);
+            IF purged > 0 THEN
+                RAISE EXCEPTION 'The outbox holds % insights whose memories have been purged, and this step would lose them. Deliver them with the version of the library that queued them, or give them up with DiscardQueuedInsightsAsync.', purged;
+            END IF;
+        END $check$;
+        ALTER TABLE {schema.InsightOutbox}
+            DROP COLUMN content, DROP COLUMN insight_type, DROP COLUMN confidence, DROP COLUMN topics, DROP COLUMN projects,
+            DROP COLUMN source_id, DROP COLUMN created_at;
+        CREATE TABLE {schema.InsightArrivals} (
+            namespace text NOT NULL,
+            memory_id uuid NOT NULL,
+            sink text NOT NULL,
+            attempts int NOT NULL DEFAULT 0,
+            queued_at timestamptz NOT NULL DEFAULT now())
+            WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+        ALTER TABLE {schema.InsightArrivals} REPLICA IDENTITY FULL
+        """;
+
+    /// <summary>What a detector said of an insight is gone where its memory does not hold it.</summary>
+    private static string ArrivalsDown(StoreSchema schema) =>
+        $"""
+        INSERT INTO {schema.InsightOutbox} (namespace, memory_id, sink, attempts, queued_at)
+            SELECT namespace, memory_id, sink, attempts, queued_at FROM {schema.InsightArrivals} ON CONFLICT DO NOTHING;
+        DROP TABLE {schema.InsightArrivals};
+        ALTER TABLE {schema.InsightOutbox}
+            ADD COLUMN content text,
+            ADD COLUMN insight_type text NOT NULL DEFAULT 'general',
+            ADD COLUMN confidence double precision NOT NULL DEFAULT 0.5,
+            ADD COLUMN topics text[] NOT NULL DEFAULT ARRAY[]::text[],
+            ADD COLUMN projects text[] NOT NULL DEFAULT ARRAY[]::text[],
+            ADD COLUMN source_id uuid,
+            ADD COLUMN created_at timestamptz;
+        UPDATE {schema.InsightOutbox} AS queued SET content = stored.content, created_at = stored.created_at
+            FROM {schema.Memories} AS stored WHERE stored.namespace = queued.namespace AND stored.id = queued.memory_id;
+        UPDATE {schema.InsightOutbox} AS queued SET
+                insight_type = details ->> 'type', confidence = (details ->> 'confidence')::float8, source_id = (details ->> 'source')::uuid,
+                topics = ARRAY (SELECT jsonb_array_elements_text(details -> 'topics')),
+                projects = ARRAY (SELECT jsonb_array_elements_text(details -> 'projects'))
+            FROM (SELECT namespace, id, metadata -> 'insight' AS details FROM {schema.Memories}
+                  WHERE jsonb_typeof(metadata -> 'insight' -> 'type') = 'string' AND jsonb_typeof(metadata -> 'insight' -> 'confidence') = 'number'
+                      AND jsonb_typeof(metadata -> 'insight' -> 'topics') = 'array' AND jsonb_typeof(metadata -> 'insight' -> 'projects') = 'array'
+                  OFFSET 0) AS stored
+            WHERE stored.namespace = queued.namespace AND stored.id = queued.memory_id;
+        DELETE FROM {schema.InsightOutbox} WHERE content IS NULL;
+        ALTER TABLE {schema.InsightOutbox}
+            ALTER COLUMN content SET NOT NULL, ALTER COLUMN created_at SET NOT NULL,
+            ALTER COLUMN insight_type DROP DEFAULT, ALTER COLUMN confidence DROP DEFAULT, ALTER COLUMN topics DROP DEFAULT, ALTER COLUMN projects DROP DEFAULT
+        """;
 
     /// <summary>
     /// Words and the parts of identifiers: <c>getUserName</c>, <c>os.path_join</c>, <c>HTTPServer</c> are found by their parts, and by

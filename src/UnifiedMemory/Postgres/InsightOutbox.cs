@@ -4,8 +4,9 @@ using NpgsqlTypes;
 namespace UnifiedMemory.Postgres;
 
 /// <summary>
-/// What is to be delivered to the sinks. <see cref="MemoryTable"/> fills it in the statement that creates an insight; the rest of its
-/// SQL is here. A row goes when it is delivered: the insight itself stays in the store, and what counts the backlog counts few rows.
+/// What is to be delivered to the sinks. <see cref="MemoryTable"/> adds to the arrivals in the statement that creates an insight;
+/// the rest of the SQL is here. What is told is read from the memory when it is claimed. A row goes when it is delivered: the insight itself
+/// stays in the store, and what counts the backlog counts few rows.
 /// </summary>
 /// <remarks>
 /// Times are the server's. A claim is one statement, and so a transaction of its own: the first rows of one namespace and sink that are
@@ -13,14 +14,6 @@ namespace UnifiedMemory.Postgres;
 /// </remarks>
 internal sealed partial class InsightOutbox(Database database, StoreSchema schema)
 {
-    private const string Columns =
-        """
-        namespace AS "Namespace", memory_id AS "Id", sink AS "Sink", content AS "Content", insight_type AS "Type",
-        confidence AS "Confidence", topics AS "Topics", projects AS "Projects", source_id AS "SourceId", created_at AS "CreatedAt",
-        queued_at AS "QueuedAt", due_at AS "DueAt", attempts AS "Attempts", failures AS "Failures", parked_at AS "ParkedAt",
-        last_error AS "LastError"
-        """;
-
     private const string NotLeased = "(leased_until IS NULL OR leased_until <= now() OR lease_id = @lease)";
 
     /// <summary>Waits for its next try, and lets the later ones of its namespace pass meanwhile.</summary>
@@ -72,7 +65,7 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
             WHERE queued.namespace = @namespace AND queued.memory_id = locked.memory_id AND queued.sink = @sink
                 AND (SELECT count(*) FROM locked) = (SELECT count(*) FROM run WHERE free)
             RETURNING queued.*)
-        SELECT {Columns} FROM claimed ORDER BY queued_at, memory_id
+        SELECT {QueuedRow.Columns} FROM claimed AS queued LEFT JOIN {MemoryOf(schema)} ORDER BY queued.queued_at, queued.memory_id
         """;
 
     private readonly string _delivered =
@@ -126,37 +119,42 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
             ORDER BY parked_at LIMIT 1 FOR UPDATE SKIP LOCKED)
         """;
 
-    /// <summary>As it is now: nothing when the memory was deleted, or when the lease is another host's by now.</summary>
     private readonly string _claimed =
         $"""
-        SELECT content FROM {schema.InsightOutbox}
-        WHERE namespace = @namespace AND memory_id = @id AND sink = @sink AND lease_id = @lease
+        SELECT {QueuedRow.Columns} FROM {schema.InsightOutbox} AS queued LEFT JOIN {MemoryOf(schema)}
+        WHERE queued.namespace = @namespace AND queued.memory_id = @id AND queued.sink = @sink AND queued.lease_id = @lease
         """;
 
     /// <summary>The schema's name, which tells the stores of a process apart.</summary>
     public string Schema { get; } = schema.Name;
 
-    /// <summary>A page of the namespaces that have something for the sink.</summary>
-    public Task<List<NamespaceHead>> HeadsAsync(
-        string sink, string after, int patience, int limit, CancellationToken cancellationToken) =>
-        database.RunAsync("insight_heads", async (connection, token) => (await connection.QueryAsync<NamespaceHead>(new CommandDefinition(
+    /// <summary>A page of the namespaces that have something for the sink. Before the first page, what has arrived is admitted.</summary>
+    public async Task<List<NamespaceHead>> HeadsAsync(
+        string sink, string after, int patience, int limit, CancellationToken cancellationToken)
+    {
+        if (after.Length == 0)
+            await AdmitAsync(cancellationToken).ConfigureAwait(false);
+        return await database.RunAsync("insight_heads", async (connection, token) => (await connection.QueryAsync<NamespaceHead>(new CommandDefinition(
             _heads,
             new SqlParameters()
                 .Add("sink", NpgsqlDbType.Text, sink)
                 .Add("after", NpgsqlDbType.Text, after)
                 .Add("patience", NpgsqlDbType.Integer, patience)
                 .Add("limit", NpgsqlDbType.Integer, limit),
-            cancellationToken: token)).ConfigureAwait(false)).AsList(), cancellationToken);
+            cancellationToken: token)).ConfigureAwait(false)).AsList(), cancellationToken).ConfigureAwait(false);
+    }
 
     /// <summary>Claims the next insights of a namespace, in their order; none when they are not due, or another host's.</summary>
     public Task<List<QueuedRow>> ClaimAsync(Lease lease, int patience, int limit, CancellationToken cancellationToken) =>
-        database.RunAsync("insight_claim", async (connection, token) => (await connection.QueryAsync<QueuedRow>(new CommandDefinition(
+        database.RunAsync("insight_claim", (connection, token) => MemoryReader.QueryAsync(
+            connection,
             _claim,
             lease.Parameters()
                 .Add("duration", NpgsqlDbType.Interval, lease.Duration)
                 .Add("patience", NpgsqlDbType.Integer, patience)
                 .Add("limit", NpgsqlDbType.Integer, limit),
-            cancellationToken: token)).ConfigureAwait(false)).AsList(), cancellationToken);
+            QueuedRow.Read,
+            token), cancellationToken);
 
     /// <summary>Whoever holds it now: it has arrived.</summary>
     public Task DeliveredAsync(Lease lease, Guid id, CancellationToken cancellationToken) =>
@@ -192,10 +190,11 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
             () => new SqlParameters().Add("sink", NpgsqlDbType.Text, sink).Add("pause", NpgsqlDbType.Interval, pause),
             cancellationToken).ConfigureAwait(false) > 0;
 
-    /// <summary>The text of one that is claimed, or <c>null</c> when it is not to be sent any more.</summary>
-    public Task<string?> ClaimedTextAsync(Lease lease, Guid id, CancellationToken cancellationToken) =>
-        database.RunAsync("insight_claimed", (connection, token) => connection.ExecuteScalarAsync<string?>(new CommandDefinition(
-            _claimed, lease.Parameters().Add("id", NpgsqlDbType.Uuid, id), cancellationToken: token)), cancellationToken);
+    /// <summary>One that is claimed, as it is now, or <c>null</c> when it was withdrawn or is another host's.</summary>
+    public Task<QueuedRow?> ClaimedAsync(Lease lease, Guid id, CancellationToken cancellationToken) =>
+        database.RunAsync("insight_claimed", async (connection, token) => (await MemoryReader.QueryAsync(
+            connection, _claimed, lease.Parameters().Add("id", NpgsqlDbType.Uuid, id), QueuedRow.Read, token).ConfigureAwait(false)).SingleOrDefault(),
+            cancellationToken);
 
     /// <summary>Gives back whatever is still claimed: what was certainly not tried with its attempt, and the rest for a later try.</summary>
     public Task ReleaseAllAsync(Lease lease, Guid[] untried, TimeSpan retryAfter, CancellationToken cancellationToken) =>
@@ -205,6 +204,13 @@ internal sealed partial class InsightOutbox(Database database, StoreSchema schem
                 .Add("untried", NpgsqlDbType.Array | NpgsqlDbType.Uuid, untried)
                 .Add("retry_after", NpgsqlDbType.Interval, retryAfter),
             cancellationToken);
+
+    /// <summary>The columns of the memory that a queued row is about, in the order in which they are read.</summary>
+    private static string MemoryOf(StoreSchema schema) =>
+        $"""
+        LATERAL (SELECT {MemoryReader.Columns} FROM {schema.Memories}
+                 WHERE namespace = queued.namespace AND id = queued.memory_id) AS memory ON true
+        """;
 
     private Task<int> ExecuteAsync(string sql, Func<SqlParameters> parameters, CancellationToken cancellationToken) =>
         database.RunAsync("insight_done", (connection, token) => connection.ExecuteAsync(

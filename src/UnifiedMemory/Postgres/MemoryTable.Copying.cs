@@ -22,16 +22,16 @@ internal sealed partial class MemoryTable
         foreach (var index in order)
         {
             var memory = memories[index].Memory;
-            created[index] = !(memory.Insight?.SourceId is { } source && skipped.Contains(source)) && seen.Add(memory.Identity);
+            created[index] = !(memory.SourceId is { } source && skipped.Contains(source)) && seen.Add(memory.Identity);
             if (!created[index])
                 skipped.Add(memory.Id);
         }
 
         var written = order.Where(index => created[index]).Select(index => memories[index]).ToList();
-        var queued = sinks.Count == 0 ? [] : written.Select(item => item.Memory).Where(memory => memory.Insight is not null).ToList();
+        var arriving = written.Select(item => (item.Memory, Sinks: SinksFor(item.Memory))).Where(insight => insight.Sinks.Length > 0).ToList();
         try
         {
-            if (queued.Count == 0)
+            if (arriving.Count == 0)
             {
                 await CopyAsync(connection, written, cancellationToken).ConfigureAwait(false);
                 return created;
@@ -41,7 +41,7 @@ internal sealed partial class MemoryTable
             await using (transaction.ConfigureAwait(false))
             {
                 await CopyAsync(connection, written, cancellationToken).ConfigureAwait(false);
-                await CopyQueuedAsync(connection, queued, cancellationToken).ConfigureAwait(false);
+                await CopyArrivalsAsync(connection, arriving, cancellationToken).ConfigureAwait(false);
                 await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
             }
 

@@ -8,7 +8,11 @@ internal sealed partial class MemoryTable
     private readonly string _purge =
         $"""
         (namespace, id) IN (
-            SELECT namespace, id FROM {schema.Memories} WHERE expires_at <= now() LIMIT @limit FOR UPDATE SKIP LOCKED)
+            SELECT namespace, id FROM {schema.Memories} AS expired
+            WHERE expires_at <= now()
+                AND NOT EXISTS (SELECT FROM {schema.InsightArrivals} AS queued WHERE queued.namespace = expired.namespace AND queued.memory_id = expired.id)
+                AND NOT EXISTS (SELECT FROM {schema.InsightOutbox} AS queued WHERE queued.namespace = expired.namespace AND queued.memory_id = expired.id)
+            LIMIT @limit FOR UPDATE SKIP LOCKED)
         """;
 
     public async Task<bool> DeleteAsync(Guid id, CancellationToken cancellationToken) =>
@@ -22,7 +26,7 @@ internal sealed partial class MemoryTable
         return DeleteAsync("delete_many", FilterSql.From(filter, parameters).ToString(), withdraw: true, parameters, cancellationToken);
     }
 
-    /// <summary>Deletes at most so many expired memories; several hosts may do it at once. What is queued of them is still delivered.</summary>
+    /// <summary>Deletes at most so many expired memories; several hosts may do it at once. What waits for a sink stays.</summary>
     public Task<long> PurgeAsync(int limit, CancellationToken cancellationToken) =>
         DeleteAsync("purge", _purge, withdraw: false, new SqlParameters().Add("limit", NpgsqlDbType.Integer, limit), cancellationToken);
 

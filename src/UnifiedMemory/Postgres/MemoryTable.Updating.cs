@@ -16,15 +16,9 @@ internal sealed partial class MemoryTable
 
     /// <summary>
     /// What a lost attempt may have changed is hidden when it also made it expire, and is found again by the expiry that it set.
-    /// An insight that is not delivered yet is delivered with the new content.
     /// </summary>
     private readonly string _update =
         $"""
-        WITH requeued AS (
-            UPDATE {schema.InsightOutbox} AS queued SET content = @content
-            FROM {schema.Memories} AS changed
-            WHERE @content IS NOT NULL AND changed.id = @id AND {FilterSql.Visible}
-                AND queued.namespace = changed.namespace AND queued.memory_id = changed.id)
         UPDATE {schema.Memories} SET
             content = COALESCE(@content, content),
             content_hash = COALESCE(@content_hash, content_hash),
@@ -40,8 +34,22 @@ internal sealed partial class MemoryTable
         RETURNING {MemoryReader.Columns}
         """;
 
+    /// <summary>What waits for a sink waits as the memory that is to say the same.</summary>
     private readonly string _deleteExpired =
-        $"DELETE FROM {schema.Memories} WHERE namespace = @namespace AND identity_hash = @identity_hash AND expires_at <= now()";
+        $"""
+        WITH deleted AS (
+            DELETE FROM {schema.Memories} WHERE namespace = @namespace AND identity_hash = @identity_hash AND expires_at <= now()
+            RETURNING namespace, id),
+        arrived AS (
+            UPDATE {schema.InsightArrivals} AS queued SET memory_id = @successor FROM deleted
+            WHERE queued.namespace = deleted.namespace AND queued.memory_id = deleted.id),
+        queued AS (
+            UPDATE {schema.InsightOutbox} AS queued SET memory_id = @successor FROM deleted
+            WHERE queued.namespace = deleted.namespace AND queued.memory_id = deleted.id AND NOT EXISTS (
+                SELECT FROM {schema.InsightOutbox} AS other
+                WHERE other.namespace = queued.namespace AND other.memory_id = @successor AND other.sink = queued.sink))
+        SELECT count(*) FROM deleted
+        """;
 
     /// <summary>What tells a memory from others, or <c>null</c> when there is no such memory.</summary>
     public Task<StoredIdentity?> GetIdentityAsync(Guid id, CancellationToken cancellationToken) =>
@@ -87,11 +95,15 @@ internal sealed partial class MemoryTable
     }
 
     /// <summary>Deletes the memory of this identity if it has expired.</summary>
+    /// <param name="identity">What it is known by.</param>
+    /// <param name="successor">The id of the memory that takes its place.</param>
+    /// <param name="cancellationToken">Ends the call.</param>
     /// <returns>Whether there was one.</returns>
-    public Task<bool> DeleteExpiredAsync(MemoryIdentity identity, CancellationToken cancellationToken) =>
-        database.RunAsync("purge", async (connection, token) => await connection.ExecuteAsync(new CommandDefinition(
+    public Task<bool> DeleteExpiredAsync(MemoryIdentity identity, Guid successor, CancellationToken cancellationToken) =>
+        database.RunAsync("purge", async (connection, token) => await connection.ExecuteScalarAsync<long>(new CommandDefinition(
             _deleteExpired,
             new SqlParameters()
+                .Add("successor", NpgsqlDbType.Uuid, successor)
                 .Add("namespace", NpgsqlDbType.Text, identity.Namespace)
                 .Add("identity_hash", NpgsqlDbType.Bytea, identity.HashBytes),
             cancellationToken: token)).ConfigureAwait(false) > 0, cancellationToken);

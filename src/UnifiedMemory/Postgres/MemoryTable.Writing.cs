@@ -153,8 +153,9 @@ internal sealed partial class MemoryTable
                 Typed(NpgsqlDbType.TimestampTz, ExpiryOf(source)),
             },
         };
-        if (IsWrittenAsInsight(memory))
-            AddInsight(command, memory, memory.Insight!);
+        var waiting = SinksFor(memory);
+        if (waiting.Length > 0 || memory.SourceId is not null)
+            AddInsight(command, memory, waiting);
         return command;
     }
 

@@ -1,54 +1,53 @@
+using Npgsql;
+
 namespace UnifiedMemory.Postgres;
 
-/// <summary>A row of the outbox as Dapper reads it: <see cref="InsightOutbox"/> names the columns after these.</summary>
+/// <summary>A row of the outbox, with the memory that it is about.</summary>
 internal sealed record QueuedRow
 {
-    public string Namespace { get; init; } = "";
+    /// <summary>What a statement selects that joins <c>queued</c> and <c>memory</c>.</summary>
+    public const string Columns =
+        """
+        memory.*, queued.namespace, queued.memory_id, queued.sink, queued.queued_at, queued.due_at, queued.attempts, queued.failures,
+        queued.parked_at, queued.last_error
+        """;
 
-    public Guid Id { get; init; }
+    /// <summary><c>null</c> when it was deleted after the row was there.</summary>
+    public MemoryRecord? Memory { get; init; }
 
-    public string Sink { get; init; } = "";
+    public required string Namespace { get; init; }
 
-    public string Content { get; init; } = "";
+    public required Guid Id { get; init; }
 
-    public string Type { get; init; } = "";
+    public required string Sink { get; init; }
 
-    public double Confidence { get; init; }
+    public DateTimeOffset QueuedAt { get; init; }
 
-    public string[] Topics { get; init; } = [];
-
-    public string[] Projects { get; init; } = [];
-
-    public Guid? SourceId { get; init; }
-
-    public DateTime CreatedAt { get; init; }
-
-    public DateTime QueuedAt { get; init; }
-
-    public DateTime DueAt { get; init; }
+    public DateTimeOffset DueAt { get; init; }
 
     public int Attempts { get; init; }
 
     public int Failures { get; init; }
 
-    public DateTime? ParkedAt { get; init; }
+    public DateTimeOffset? ParkedAt { get; init; }
 
     public string? LastError { get; init; }
 
-    public Insight ToInsight() => new(Id, Namespace, Content, InsightTypeNames.Parse(Type), Confidence, CreatedAt)
+    public static QueuedRow Read(NpgsqlDataReader row)
     {
-        Topics = Topics,
-        Projects = Projects,
-        SourceId = SourceId,
-        Attempt = Attempts,
-    };
-
-    public QueuedInsight ToQueued() => new(
-        ToInsight(), Sink, ParkedAt is null ? QueuedInsightState.Pending : QueuedInsightState.Parked, QueuedAt)
-    {
-        Failures = Failures,
-        DueAt = DueAt,
-        ParkedAt = ParkedAt is { } parked ? (DateTimeOffset)parked : null,
-        LastError = LastError,
-    };
+        const int first = MemoryReader.Count;
+        return new QueuedRow
+        {
+            Memory = row.IsDBNull(0) ? null : MemoryReader.Read(row),
+            Namespace = row.GetString(first),
+            Id = row.GetGuid(first + 1),
+            Sink = row.GetString(first + 2),
+            QueuedAt = row.GetDateTime(first + 3),
+            DueAt = row.GetDateTime(first + 4),
+            Attempts = row.GetInt32(first + 5),
+            Failures = row.GetInt32(first + 6),
+            ParkedAt = row.IsDBNull(first + 7) ? null : row.GetDateTime(first + 7),
+            LastError = row.IsDBNull(first + 8) ? null : row.GetString(first + 8),
+        };
+    }
 }

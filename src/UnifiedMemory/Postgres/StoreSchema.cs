@@ -12,6 +12,8 @@ internal sealed class StoreSchema(string prefix)
 
     public string EmbeddingSpace => $"{Quoted}.embedding_space";
 
+    public string InsightArrivals => $"{Quoted}.insight_arrivals";
+
     public string InsightOutbox => $"{Quoted}.insight_outbox";
 
     public string VectorIndexes => $"{Quoted}.vector_indexes";

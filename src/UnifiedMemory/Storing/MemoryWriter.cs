@@ -151,12 +151,7 @@ internal sealed partial class MemoryWriter(MemoryTable table, Embedder embedder,
         IReadOnlyList<PreparedMemory> memories, StoredMemory[] results, CancellationToken cancellationToken)
     {
         var all = memories.SelectMany(memory => memory.Found.Prepend(memory)).ToList();
-        var finding = table.FindAsync(all, cancellationToken);
-
-        // While the server looks: what an insight is about is not asked for before it is inserted.
-        foreach (var memory in all)
-            _ = memory.Insight;
-        var found = await finding.ConfigureAwait(false);
+        var found = await table.FindAsync(all, cancellationToken).ConfigureAwait(false);
         var units = new List<WriteUnit>();
         var position = 0;
         for (var i = 0; i < memories.Count; i++)
@@ -200,7 +195,7 @@ internal sealed partial class MemoryWriter(MemoryTable table, Embedder embedder,
             if (vector is not null)
                 items.Add((memory, vector));
             else
-                Log.InsightNotEmbedded(logger, memory.Insight?.SourceId ?? memory.Id, error!.GetType().Name);
+                Log.InsightNotEmbedded(logger, memory.SourceId ?? memory.Id, error!.GetType().Name);
         }
 
         return items;

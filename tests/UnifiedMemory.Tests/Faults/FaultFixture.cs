@@ -21,6 +21,10 @@ public abstract class FaultFixture
 
     protected string Outbox => $"{Prefix}memories.insight_outbox";
 
+    /// <summary>All that waits for a sink, admitted to the outbox or not yet.</summary>
+    protected string Queued =>
+        $"(SELECT namespace, memory_id FROM {Prefix}memories.insight_arrivals UNION ALL SELECT namespace, memory_id FROM {Outbox}) AS queued";
+
     protected virtual Dictionary<string, string> ServerSettings => [];
 
     [OneTimeSetUp]

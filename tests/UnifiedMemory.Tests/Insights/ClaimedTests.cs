@@ -38,8 +38,8 @@ public sealed class ClaimedTests : StoreFixture
         await TestServer.ExecuteAsync(
             $"""
             UPDATE {Outbox} SET in_outage = true, failures = 1;
-            UPDATE {Outbox} SET parked_at = now(), failures = 10 WHERE content IN ('{Texts.Numbered(1)}', '{Texts.Numbered(2)}');
-            UPDATE {Outbox} SET parked_at = now(), failures = 20 WHERE content = '{Texts.Numbered(3)}';
+            UPDATE {Outbox} SET parked_at = now(), failures = 10 WHERE {IsAbout(Texts.Numbered(1), Texts.Numbered(2))};
+            UPDATE {Outbox} SET parked_at = now(), failures = 20 WHERE {IsAbout(Texts.Numbered(3))};
             """);
         await using var database = new Database(NewOptions(), NullLoggerFactory.Instance, TimeProvider.System);
 
@@ -78,5 +78,6 @@ public sealed class ClaimedTests : StoreFixture
     {
         await using var store = NewStore(sinks: [new RecordingSink()]);
         await store.StoreManyAsync(Enumerable.Range(0, count).Select(i => new NewMemory(Texts.Numbered(i), MemoryType.Insight)));
+        await store.GetInsightBacklogAsync(); // what has arrived is in the outbox then
     }
 }

@@ -230,7 +230,7 @@ public sealed class DispatchTests : StoreFixture
         await TestServer.ExecuteAsync(
             $"""
             UPDATE {Outbox} SET parked_at = now() - interval '1 hour', failures = 4, in_outage = true;
-            UPDATE {Outbox} SET parked_at = NULL, due_at = now() + interval '6 hours' WHERE content = '{Texts.Numbered(1)}';
+            UPDATE {Outbox} SET parked_at = NULL, due_at = now() + interval '6 hours' WHERE {IsAbout(Texts.Numbered(1))};
             """);
 
         await DispatchUntilAsync(() => _sink.Received.Count == 2);
@@ -248,7 +248,7 @@ public sealed class DispatchTests : StoreFixture
         await TestServer.ExecuteAsync(
             $"""
             UPDATE {Outbox} SET parked_at = NULL, failures = 0, due_at = now();
-            UPDATE {Outbox} SET lease_id = gen_random_uuid(), leased_until = now() + interval '1 hour' WHERE namespace = 'a' AND content = '{Texts.Numbered(1)}';
+            UPDATE {Outbox} SET lease_id = gen_random_uuid(), leased_until = now() + interval '1 hour' WHERE namespace = 'a' AND {IsAbout(Texts.Numbered(1))};
             """);
 
         _sink.OnDeliver = (_, _) => Task.FromResult(InsightDelivery.Delivered);
@@ -318,6 +318,7 @@ public sealed class DispatchTests : StoreFixture
     {
         for (var i = 0; i < count; i++)
             await _store.StoreAsync(new NewMemory(Texts.Numbered(i), MemoryType.Insight) { Namespace = @namespace });
+        await _store.GetInsightBacklogAsync(); // what has arrived is in the outbox then
     }
 
     private Task DispatchUntilAsync(Func<bool> condition) => DispatchUntilAsync(() => Task.FromResult(condition()));

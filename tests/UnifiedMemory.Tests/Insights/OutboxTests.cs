@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace UnifiedMemory.Tests.Insights;
 
 /// <summary>What is queued, with what, and when it goes without having been delivered.</summary>
@@ -139,7 +141,7 @@ public sealed class OutboxTests : StoreFixture
     }
 
     [Test]
-    public async Task Deleting_withdraws_and_expiring_does_not()
+    public async Task Deleting_withdraws_and_what_has_expired_stays_until_it_is_delivered_or_given_up()
     {
         var one = await _store.StoreAsync(new NewMemory("deleted alone", MemoryType.Insight));
         await _store.StoreAsync(new NewMemory("deleted by a filter", MemoryType.Insight) { AgentId = "a" });
@@ -147,10 +149,121 @@ public sealed class OutboxTests : StoreFixture
 
         await _store.DeleteAsync(one.Id);
         await _store.DeleteManyAsync(new MemoryFilter { AgentId = "a" });
-        var purged = await _store.PurgeExpiredAsync();
 
-        Assert.That(purged, Is.EqualTo(1));
+        Assert.That(await _store.PurgeExpiredAsync(), Is.Zero, "it has arrived");
         Assert.That((await QueuedAsync()).Select(queued => queued.Insight.Content), Is.EqualTo(new[] { "expires", "expires" }));
+        Assert.That(await _store.PurgeExpiredAsync(), Is.Zero, "it is in the outbox");
+        await _store.DiscardQueuedInsightsAsync(new QueuedInsightFilter { Sink = "one" });
+        Assert.That(await _store.PurgeExpiredAsync(), Is.Zero, "the other sink waits");
+        await _store.DispatchPendingAsync();
+        Assert.That(await _store.PurgeExpiredAsync(), Is.EqualTo(1));
+    }
+
+    [Test]
+    public async Task What_was_stored_again_after_it_had_expired_goes_out_once()
+    {
+        var expired = await _store.StoreAsync(new NewMemory("once", MemoryType.Insight) { ExpiresAt = DateTimeOffset.UtcNow.AddMinutes(-1) });
+        await QueuedAsync();
+        var again = await _store.StoreAsync(new NewMemory("once", MemoryType.Insight));
+
+        Assert.That(again.Id, Is.Not.EqualTo(expired.Id));
+        Assert.That(await _store.DispatchPendingAsync(), Is.EqualTo(new InsightDispatch(2, 0, 0)), "once to each sink");
+        Assert.That(await _store.GetInsightBacklogAsync(), Has.All.Property("Pending").Zero);
+    }
+
+    [TestCase(false)]
+    [TestCase(true)]
+    public async Task What_had_expired_undelivered_goes_out_as_the_memory_that_takes_its_text(bool admitted)
+    {
+        var sink = new RecordingSink("three");
+        await using var store = NewStore(sinks: [sink]);
+        var successor = await store.StoreAsync(new NewMemory("first", MemoryType.Insight));
+        await store.DispatchPendingAsync();
+        await store.StoreAsync(new NewMemory("second", MemoryType.Insight) { ExpiresAt = DateTimeOffset.UtcNow.AddMinutes(-1) });
+        if (admitted)
+            await store.GetInsightBacklogAsync();
+
+        await store.UpdateAsync(successor.Id, new MemoryUpdate { Content = "second" });
+        await store.DispatchPendingAsync();
+
+        Assert.That(sink.Received.Select(insight => (insight.Id, insight.Content)), Is.EqualTo(new[] { (successor.Id, "first"), (successor.Id, "second") }));
+    }
+
+    [Test]
+    public async Task What_is_told_is_what_the_memory_holds_when_it_goes_out()
+    {
+        var stored = await _store.StoreAsync(new NewMemory("You should always use an index.", MemoryType.Insight) { Tags = ["project:old"] });
+        await QueuedAsync();
+
+        await _store.UpdateAsync(stored.Id, new MemoryUpdate { Tags = ["project:new"] });
+
+        var insight = (await QueuedAsync())[0].Insight;
+        Assert.That(insight.Type, Is.EqualTo(InsightType.BestPractice), "by its words");
+        Assert.That(insight.Projects, Is.EqualTo(new[] { "new" }));
+    }
+
+    [TestCase("""{ "insight": "a word" }""")]
+    [TestCase("""{ "insight": { "type": "gotcha" } }""")]
+    [TestCase("""{ "insight": { "type": "gotcha", "confidence": 7, "topics": [], "projects": [] } }""")]
+    [TestCase("""{ "insight": { "type": "gotcha", "confidence": 0.5, "topics": [1], "projects": [] } }""")]
+    [TestCase("""{ "insight": { "type": "gotcha", "confidence": 0.5, "topics": [null], "projects": {} } }""")]
+    public async Task Metadata_of_the_hosts_own_under_that_name_says_nothing_of_the_insight(string metadata)
+    {
+        await _store.StoreAsync(new NewMemory("You should always use an index.", MemoryType.Insight) { Metadata = JsonNode.Parse(metadata)!.AsObject() });
+
+        Assert.That((await QueuedAsync()).Select(queued => queued.Insight.Type), Is.EqualTo(Enumerable.Repeat(InsightType.BestPractice, 2)));
+    }
+
+    [Test]
+    public async Task What_is_deleted_behind_the_librarys_back_is_not_told_and_keeps_nobody_waiting()
+    {
+        for (var i = 0; i < 4; i++)
+            await _store.StoreAsync(new NewMemory(Texts.Numbered(i), MemoryType.Insight));
+        await TestServer.ExecuteAsync($"DELETE FROM {Table} WHERE content = '{Texts.Numbered(3)}'");
+        await QueuedAsync();
+        await TestServer.ExecuteAsync($"DELETE FROM {Table} WHERE content IN ('{Texts.Numbered(0)}', '{Texts.Numbered(2)}')");
+
+        Assert.That(await _store.DispatchPendingAsync(), Is.EqualTo(new InsightDispatch(2, 0, 0)));
+        Assert.That(await TestServer.ScalarAsync<long>($"SELECT count(*) FROM {Queued}"), Is.Zero);
+    }
+
+    [Test]
+    public async Task However_much_has_arrived_all_of_it_is_admitted_in_the_order_of_its_arrival()
+    {
+        await _store.StoreManyAsync(Enumerable.Range(0, 60).Select(i => new NewMemory(Texts.Numbered(i), MemoryType.Insight)));
+        await TestServer.ExecuteAsync(
+            $"""
+            CREATE TABLE {Table}_arrived AS SELECT * FROM {Prefix}memories.insight_arrivals;
+            TRUNCATE {Prefix}memories.insight_arrivals;
+            INSERT INTO {Prefix}memories.insight_arrivals SELECT * FROM {Table}_arrived ORDER BY memory_id DESC;
+            INSERT INTO {Prefix}memories.insight_arrivals (namespace, memory_id, sink) SELECT 'default', gen_random_uuid(), 'one' FROM generate_series(1, 25000);
+            DROP TABLE {Table}_arrived;
+            """);
+        var sink = new RecordingSink("one");
+        await using var store = NewStore(sinks: [sink]);
+
+        await store.DispatchPendingAsync();
+
+        Assert.That(sink.Texts, Is.EqualTo(Enumerable.Range(0, 60).Select(Texts.Numbered)));
+        Assert.That(await TestServer.ScalarAsync<long>($"SELECT count(*) FROM {Queued}"), Is.EqualTo(60), "those for the other sink");
+    }
+
+    [Test]
+    public async Task Many_hosts_that_admit_at_once_admit_each_once()
+    {
+        var hosts = Enumerable.Range(0, 6).Select(_ => NewStore(sinks: [new RecordingSink("one"), new RecordingSink("two")])).ToList();
+        var storing = Task.WhenAll(hosts.Select((host, number) => host.StoreManyAsync(
+            Enumerable.Range(0, 100).Select(i => new NewMemory($"insight {i} of {number}", MemoryType.Insight)))));
+        while (!storing.IsCompleted)
+            await Task.WhenAll(hosts.Select(host => host.GetInsightBacklogAsync()));
+        await storing;
+
+        var backlog = await _store.GetInsightBacklogAsync();
+
+        Assert.That(backlog.Select(one => one.Pending), Is.EqualTo(new[] { 600L, 600L }));
+        Assert.That(await TestServer.ScalarAsync<long>($"SELECT count(*) FROM {Prefix}memories.insight_arrivals"), Is.Zero);
+        foreach (var host in hosts)
+            await host.DisposeAsync();
     }
 
     [Test]

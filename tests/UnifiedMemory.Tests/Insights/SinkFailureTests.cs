@@ -112,7 +112,7 @@ public sealed class SinkFailureTests
     {
         var calls = 0;
         using var stop = new CancellationTokenSource();
-        var running = new InsightDispatcher(null!, [], new InsightOptions(), _time, NullLogger.Instance).RunAsync(Fail, stop.Token, stop.Token);
+        var running = new InsightDispatcher(null!, null!, [], new InsightOptions(), _time, NullLogger.Instance).RunAsync(Fail, stop.Token, stop.Token);
 
         await Eventually.TrueAsync(() => calls == 1, "it was tried");
         _time.Advance(TimeSpan.FromSeconds(30));
@@ -134,7 +134,7 @@ public sealed class SinkFailureTests
         var calls = 0;
         using var stop = new CancellationTokenSource();
         var dispatcher = new InsightDispatcher(
-            null!, [new NamedSink("recording", new RecordingSink())], new InsightOptions(), _time, NullLogger.Instance);
+            null!, null!, [new NamedSink("recording", new RecordingSink())], new InsightOptions(), _time, NullLogger.Instance);
         var running = dispatcher.RunAsync(Fail, stop.Token, stop.Token);
 
         // The deliveries and the backlog.

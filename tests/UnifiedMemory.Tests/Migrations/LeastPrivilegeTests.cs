@@ -17,7 +17,7 @@ public sealed class LeastPrivilegeTests : StoreFixture
             CREATE ROLE {_role} LOGIN PASSWORD 'app-password';
             GRANT USAGE ON SCHEMA {Prefix}memories TO {_role};
             GRANT SELECT, INSERT, UPDATE, DELETE
-                ON {Table}, {Prefix}memories.insight_outbox, {Prefix}memories.patterns, {Prefix}memories.project_dependencies TO {_role};
+                ON {Table}, {Prefix}memories.insight_arrivals, {Outbox}, {Prefix}memories.patterns, {Prefix}memories.project_dependencies TO {_role};
             GRANT SELECT ON {Prefix}memories.schema_versions, {Prefix}memories.embedding_space, {Prefix}memories.vector_indexes TO {_role};
             """);
     }
