@@ -85,7 +85,7 @@ public sealed partial class UnifiedMemoryStore
     /// <summary>Tells the dispatcher when there may be something for it.</summary>
     private void WakeDispatcher(PreparedMemory memory)
     {
-        if (memory.Source.Type == MemoryType.Insight || memory.Found.Count > 0)
+        if (memory.IsForSinks || memory.Found.Count > 0)
             _dispatcher.Wake();
     }
 
@@ -100,7 +100,7 @@ public sealed partial class UnifiedMemoryStore
             var page = await Operation.RunAsync(
                 "list_insights", _ => _outbox.ListPageAsync(filter, after, ListPageSize, cancellationToken)).ConfigureAwait(false);
             foreach (var row in page)
-                yield return _insights.ToQueued(row);
+                yield return _insights.ToQueued(row, row.Memory!);
             if (page.Count < ListPageSize)
                 yield break;
             last = page[^1];

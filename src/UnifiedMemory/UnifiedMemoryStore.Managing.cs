@@ -117,6 +117,9 @@ public sealed partial class UnifiedMemoryStore
         Operation.RunAsync("purge", async _ =>
         {
             await OpenAsync(cancellationToken).ConfigureAwait(false);
+
+            // Of those in the outbox an index tells whether they wait.
+            await _outbox.AdmitAsync(cancellationToken).ConfigureAwait(false);
             var purged = 0L;
             long batch;
             do
@@ -156,7 +159,7 @@ public sealed partial class UnifiedMemoryStore
             }
             catch (UnifiedMemoryException exception) when (exception.SqlState == PostgresErrorCodes.UniqueViolation)
             {
-                if (await _memories.DeleteExpiredAsync(content.Identity, id, cancellationToken).ConfigureAwait(false))
+                if (await _memories.SetExpiredAsideAsync(content.Identity, cancellationToken).ConfigureAwait(false))
                     continue;
                 throw new InvalidOperationException(
                     $"The memory {id} cannot take this content: another memory of the same namespace, type, agent, session and workflow "

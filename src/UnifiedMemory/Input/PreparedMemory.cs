@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using UnifiedMemory.Insights;
 using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory.Input;
@@ -21,8 +22,11 @@ internal sealed record PreparedMemory(
     /// <summary>The hash of the identity, as the database holds it.</summary>
     public byte[] IdentityHash => field ??= Identity.HashBytes;
 
-    /// <summary>The memory that this insight was found in: it is written only if that one is there.</summary>
-    public Guid? SourceId { get; init; }
+    /// <summary>Whether it is an insight that the sinks are told of; one that is imported is not.</summary>
+    public bool IsForSinks { get; init; }
+
+    /// <summary>What is said of this insight, by the host or by whoever found it; otherwise its text says it when it is delivered.</summary>
+    public InsightFacts? Insight { get; init; }
 
     /// <summary>The insights in it, memories of their own that are written with it.</summary>
     public IReadOnlyList<PreparedMemory> Found { get; init; } = [];

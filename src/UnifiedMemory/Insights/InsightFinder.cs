@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using Microsoft.Extensions.Logging;
 using UnifiedMemory.Input;
 using UnifiedMemory.Monitoring;
-using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory.Insights;
 
@@ -31,10 +30,10 @@ internal sealed partial class InsightFinder(IInsightDetector detector, UnifiedMe
         }
 
         if (details is null)
-            return memory;
+            return memory with { IsForSinks = true };
         var facts = FactsOf(Describe(memory.Source, received.Id), sourceId: null);
         var detailed = received with { Memory = memory.Source with { Metadata = WithDetails(memory.Source.Metadata, facts) } };
-        return PreparedMemory.From(detailed, options.MaxContentBytes);
+        return PreparedMemory.From(detailed, options.MaxContentBytes) with { IsForSinks = true, Insight = facts };
     }
 
     /// <summary>The insights in a memory, those of enough confidence, each once.</summary>
@@ -74,7 +73,7 @@ internal sealed partial class InsightFinder(IInsightDetector detector, UnifiedMe
         {
             Source = insight.Source with { Metadata = metadata },
             MetadataJson = MetadataJson.Serialize(metadata, nameof(NewMemory.Metadata)),
-            SourceId = sourceId,
+            Insight = insight.Insight! with { SourceId = sourceId },
         };
     }
 
@@ -134,7 +133,7 @@ internal sealed partial class InsightFinder(IInsightDetector detector, UnifiedMe
             ExpiresAt = source.ExpiresAt,
         };
         var derived = received with { Memory = memory, Id = MemoryIds.Within(place, number) };
-        return PreparedMemory.From(derived, options.MaxContentBytes) with { SourceId = facts.SourceId };
+        return PreparedMemory.From(derived, options.MaxContentBytes) with { IsForSinks = true, Insight = facts };
     }
 
     private static InsightFacts FactsOf(DetectedInsight insight, Guid? sourceId)
@@ -157,17 +156,8 @@ internal sealed partial class InsightFinder(IInsightDetector detector, UnifiedMe
                 $"Metadata has a member '{MetadataMember}', which is where the details of an insight are kept. Rename it, or leave Insight null.");
         }
 
-        var details = new JsonObject
-        {
-            ["type"] = InsightTypeNames.NameOf(facts.Type),
-            ["confidence"] = facts.Confidence,
-            ["topics"] = new JsonArray([.. facts.Topics.Select(topic => (JsonNode)topic)]),
-            ["projects"] = new JsonArray([.. facts.Projects.Select(project => (JsonNode)project)]),
-        };
-        if (facts.SourceId is { } source)
-            details["source"] = source.ToString();
         var merged = metadata is null ? [] : (JsonObject)metadata.DeepClone();
-        merged[MetadataMember] = details;
+        merged[MetadataMember] = facts.ToJson();
         return merged;
     }
 }

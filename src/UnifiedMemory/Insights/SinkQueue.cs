@@ -112,7 +112,11 @@ internal sealed class SinkQueue(
                 if (row?.Memory is not { } memory)
                 {
                     if (row is not null)
+                    {
                         await outbox.DeliveredAsync(lease, row.Id, cancellationToken).ConfigureAwait(false);
+                        Log.InsightGone(logger, row.Id, sink.Name);
+                    }
+
                     tried = ++decided;
                     continue;
                 }
@@ -123,7 +127,7 @@ internal sealed class SinkQueue(
                 cancellationToken.ThrowIfCancellationRequested();
                 var wasOpen = !_circuit.IsClosed;
                 tried = decided + 1;
-                if (await _circuit.TryAsync(insights.ToInsight(memory, row.Attempts), cancellationToken).ConfigureAwait(false) is not { } answer)
+                if (await _circuit.TryAsync(insights.ToInsight(row, memory), cancellationToken).ConfigureAwait(false) is not { } answer)
                 {
                     tried = decided;
                     break;

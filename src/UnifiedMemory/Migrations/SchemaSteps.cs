@@ -185,19 +185,25 @@ internal static class SchemaSteps
         ];
 
     /// <summary>
-    /// What a sink is told is in the memory, which stays for as long as its insight waits. A store call adds a row to the arrivals, which have
-    /// no index: those of the outbox would be most of what a sink costs it (benchmarks/README.md). Without a key, logical replication needs
-    /// the whole row.
+    /// The text that a sink is told is in the memory, which stays for as long as its insight waits. A store call adds a row to the arrivals,
+    /// which have no index (what one costs is in benchmarks/README.md). Without a key, logical replication needs the whole row.
     /// </summary>
     private static string ArrivalsUp(StoreSchema schema) =>
         $"""
+        LOCK TABLE {schema.Memories} IN SHARE MODE;
+        LOCK TABLE {schema.InsightOutbox};
         DO $check$ DECLARE purged bigint; BEGIN
             SELECT count(*) INTO purged FROM {schema.InsightOutbox} AS queued
             WHERE NOT EXISTS (SELECT FROM {schema.Memories} AS stored WHERE stored.namespace = queued.namespace AND stored.id = queued.memory_id);
             IF purged > 0 THEN
-                RAISE EXCEPTION 'The outbox holds % insights whose memories have been purged, and this step would lose them. Deliver them with the version of the library that queued them, or give them up with DiscardQueuedInsightsAsync.', purged;
+                RAISE EXCEPTION '%', purged || ' insights wait for a sink whose memories have been purged, and this version would lose them. Deliver them with the version that queued them, or give them up: '
+                    'DELETE FROM {schema.InsightOutbox} AS queued WHERE NOT EXISTS (SELECT FROM {schema.Memories} AS stored WHERE stored.namespace = queued.namespace AND stored.id = queued.memory_id);';
             END IF;
         END $check$;
+        ALTER TABLE {schema.InsightOutbox} ADD COLUMN details jsonb;
+        UPDATE {schema.InsightOutbox} SET details = jsonb_strip_nulls(jsonb_build_object(
+                'type', insight_type, 'confidence', confidence, 'topics', to_jsonb(topics), 'projects', to_jsonb(projects), 'source', source_id))
+            WHERE (insight_type, confidence, cardinality(topics), cardinality(projects)) <> ('general', 0.5, 0, 0) OR source_id IS NOT NULL;
         ALTER TABLE {schema.InsightOutbox}
             DROP COLUMN content, DROP COLUMN insight_type, DROP COLUMN confidence, DROP COLUMN topics, DROP COLUMN projects,
             DROP COLUMN source_id, DROP COLUMN created_at;
@@ -205,41 +211,34 @@ internal static class SchemaSteps
             namespace text NOT NULL,
             memory_id uuid NOT NULL,
             sink text NOT NULL,
+            details jsonb,
             attempts int NOT NULL DEFAULT 0,
             queued_at timestamptz NOT NULL DEFAULT now())
             WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
         ALTER TABLE {schema.InsightArrivals} REPLICA IDENTITY FULL
         """;
 
-    /// <summary>What a detector said of an insight is gone where its memory does not hold it.</summary>
+    /// <summary>Of an insight of which nothing was said the older version knows nothing.</summary>
     private static string ArrivalsDown(StoreSchema schema) =>
         $"""
-        INSERT INTO {schema.InsightOutbox} (namespace, memory_id, sink, attempts, queued_at)
-            SELECT namespace, memory_id, sink, attempts, queued_at FROM {schema.InsightArrivals} ON CONFLICT DO NOTHING;
+        INSERT INTO {schema.InsightOutbox} (namespace, memory_id, sink, details, attempts, queued_at)
+            SELECT namespace, memory_id, sink, details, attempts, queued_at FROM {schema.InsightArrivals} ON CONFLICT DO NOTHING;
         DROP TABLE {schema.InsightArrivals};
+        DELETE FROM {schema.InsightOutbox} AS queued
+            WHERE NOT EXISTS (SELECT FROM {schema.Memories} AS stored WHERE stored.namespace = queued.namespace AND stored.id = queued.memory_id);
         ALTER TABLE {schema.InsightOutbox}
-            ADD COLUMN content text,
-            ADD COLUMN insight_type text NOT NULL DEFAULT 'general',
-            ADD COLUMN confidence double precision NOT NULL DEFAULT 0.5,
-            ADD COLUMN topics text[] NOT NULL DEFAULT ARRAY[]::text[],
-            ADD COLUMN projects text[] NOT NULL DEFAULT ARRAY[]::text[],
-            ADD COLUMN source_id uuid,
-            ADD COLUMN created_at timestamptz;
-        UPDATE {schema.InsightOutbox} AS queued SET content = stored.content, created_at = stored.created_at
-            FROM {schema.Memories} AS stored WHERE stored.namespace = queued.namespace AND stored.id = queued.memory_id;
+            ADD COLUMN content text, ADD COLUMN insight_type text, ADD COLUMN confidence double precision, ADD COLUMN topics text[],
+            ADD COLUMN projects text[], ADD COLUMN source_id uuid, ADD COLUMN created_at timestamptz;
         UPDATE {schema.InsightOutbox} AS queued SET
-                insight_type = details ->> 'type', confidence = (details ->> 'confidence')::float8, source_id = (details ->> 'source')::uuid,
-                topics = ARRAY (SELECT jsonb_array_elements_text(details -> 'topics')),
-                projects = ARRAY (SELECT jsonb_array_elements_text(details -> 'projects'))
-            FROM (SELECT namespace, id, metadata -> 'insight' AS details FROM {schema.Memories}
-                  WHERE jsonb_typeof(metadata -> 'insight' -> 'type') = 'string' AND jsonb_typeof(metadata -> 'insight' -> 'confidence') = 'number'
-                      AND jsonb_typeof(metadata -> 'insight' -> 'topics') = 'array' AND jsonb_typeof(metadata -> 'insight' -> 'projects') = 'array'
-                  OFFSET 0) AS stored
-            WHERE stored.namespace = queued.namespace AND stored.id = queued.memory_id;
-        DELETE FROM {schema.InsightOutbox} WHERE content IS NULL;
+            content = stored.content, created_at = stored.created_at,
+            insight_type = COALESCE(details ->> 'type', 'general'), confidence = COALESCE((details ->> 'confidence')::float8, 0.5),
+            topics = ARRAY (SELECT jsonb_array_elements_text(details -> 'topics')),
+            projects = ARRAY (SELECT jsonb_array_elements_text(details -> 'projects')),
+            source_id = (details ->> 'source')::uuid
+            FROM {schema.Memories} AS stored WHERE stored.namespace = queued.namespace AND stored.id = queued.memory_id;
         ALTER TABLE {schema.InsightOutbox}
-            ALTER COLUMN content SET NOT NULL, ALTER COLUMN created_at SET NOT NULL,
-            ALTER COLUMN insight_type DROP DEFAULT, ALTER COLUMN confidence DROP DEFAULT, ALTER COLUMN topics DROP DEFAULT, ALTER COLUMN projects DROP DEFAULT
+            DROP COLUMN details, ALTER COLUMN content SET NOT NULL, ALTER COLUMN insight_type SET NOT NULL, ALTER COLUMN confidence SET NOT NULL,
+            ALTER COLUMN topics SET NOT NULL, ALTER COLUMN projects SET NOT NULL, ALTER COLUMN created_at SET NOT NULL
         """;
 
     /// <summary>

@@ -104,4 +104,7 @@ internal static partial class Log
 
     [LoggerMessage(59, LogLevel.Warning, "Insight {Id} is parked after {Attempt} attempts to deliver it to {Sink}: {Reason}. Nothing arrives there now; it is queued again when something does")]
     public static partial void InsightParkedInOutage(ILogger logger, Guid id, string sink, int attempt, string reason);
+
+    [LoggerMessage(60, LogLevel.Information, "Insight {Id} has been deleted while it was on its way to {Sink}, and is not delivered")]
+    public static partial void InsightGone(ILogger logger, Guid id, string sink);
 }

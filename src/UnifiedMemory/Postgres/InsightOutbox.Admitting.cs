@@ -9,31 +9,44 @@ internal sealed partial class InsightOutbox
 
     /// <summary>
     /// One host at a time, each after the commit of the one before, so that nobody claims a later insight while an earlier one is on its way.
-    /// What was deleted since is dropped; a row that a repeated attempt left twice is admitted once.
+    /// So many of the oldest, and whatever came at the same time as the last of them. A row that a repeated attempt left twice is admitted once.
     /// </summary>
+    /// <remarks>
+    /// The arrivals grow and are emptied faster than statistics follow: without a join nothing depends on those. A memory that has been
+    /// deleted is looked for in a subquery that PostgreSQL does not turn into one.
+    /// </remarks>
     private readonly string _admit =
         $"""
         SELECT pg_advisory_xact_lock(hashtextextended(@lock, 0));
-        WITH next AS MATERIALIZED (
-            SELECT * FROM {schema.InsightArrivals} ORDER BY queued_at, memory_id LIMIT {AdmittedAtOnce}),
+        WITH arrived AS (
+            DELETE FROM {schema.InsightArrivals}
+            WHERE queued_at <= COALESCE(
+                (SELECT queued_at FROM {schema.InsightArrivals} ORDER BY queued_at OFFSET {AdmittedAtOnce - 1} LIMIT 1), 'infinity')
+            RETURNING *),
         admitted AS (
-            INSERT INTO {schema.InsightOutbox} (namespace, memory_id, sink, attempts, queued_at)
-            SELECT namespace, memory_id, sink, attempts, queued_at FROM next
-            WHERE EXISTS (SELECT FROM {schema.Memories} AS stored WHERE stored.namespace = next.namespace AND stored.id = next.memory_id)
+            INSERT INTO {schema.InsightOutbox} (namespace, memory_id, sink, details, attempts, queued_at)
+            SELECT namespace, memory_id, sink, details, attempts, queued_at FROM arrived
+            WHERE (SELECT true FROM {schema.Memories} AS stored WHERE stored.namespace = arrived.namespace AND stored.id = arrived.memory_id)
             ON CONFLICT DO NOTHING)
-        DELETE FROM {schema.InsightArrivals} AS arrived USING next
-        WHERE arrived.namespace = next.namespace AND arrived.memory_id = next.memory_id AND arrived.sink = next.sink
+        SELECT count(*) FROM arrived
         """;
 
     /// <summary>Moves what has arrived into the outbox; done before that one is looked into.</summary>
-    private async Task AdmitAsync(CancellationToken cancellationToken)
+    public async Task AdmitAsync(CancellationToken cancellationToken)
     {
-        int admitted;
+        long admitted;
         do
         {
-            admitted = await database.RunAsync("insight_admit", (connection, token) => connection.ExecuteAsync(new CommandDefinition(
-                _admit, new SqlParameters().Add("lock", NpgsqlDbType.Text, schema.InsightArrivals), cancellationToken: token)), cancellationToken)
-                .ConfigureAwait(false);
+            admitted = await database.RunAsync("insight_admit", async (connection, token) =>
+            {
+                var results = await connection.QueryMultipleAsync(new CommandDefinition(
+                    _admit, new SqlParameters().Add("lock", NpgsqlDbType.Text, schema.InsightArrivals), cancellationToken: token)).ConfigureAwait(false);
+                await using (results.ConfigureAwait(false))
+                {
+                    await results.ReadAsync().ConfigureAwait(false);
+                    return await results.ReadSingleAsync<long>().ConfigureAwait(false);
+                }
+            }, cancellationToken).ConfigureAwait(false);
         }
         while (admitted >= AdmittedAtOnce);
     }

@@ -22,7 +22,7 @@ internal sealed partial class MemoryTable
         foreach (var index in order)
         {
             var memory = memories[index].Memory;
-            created[index] = !(memory.SourceId is { } source && skipped.Contains(source)) && seen.Add(memory.Identity);
+            created[index] = !(memory.Insight?.SourceId is { } source && skipped.Contains(source)) && seen.Add(memory.Identity);
             if (!created[index])
                 skipped.Add(memory.Id);
         }

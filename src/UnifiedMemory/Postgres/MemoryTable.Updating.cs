@@ -1,4 +1,5 @@
 using Dapper;
+using Npgsql;
 using NpgsqlTypes;
 using UnifiedMemory.Input;
 
@@ -34,21 +35,11 @@ internal sealed partial class MemoryTable
         RETURNING {MemoryReader.Columns}
         """;
 
-    /// <summary>What waits for a sink waits as the memory that is to say the same.</summary>
-    private readonly string _deleteExpired =
+    /// <summary>Nobody sees it any more, but an insight that waits for a sink is delivered as it is, and purged afterwards.</summary>
+    private readonly string _setAside =
         $"""
-        WITH deleted AS (
-            DELETE FROM {schema.Memories} WHERE namespace = @namespace AND identity_hash = @identity_hash AND expires_at <= now()
-            RETURNING namespace, id),
-        arrived AS (
-            UPDATE {schema.InsightArrivals} AS queued SET memory_id = @successor FROM deleted
-            WHERE queued.namespace = deleted.namespace AND queued.memory_id = deleted.id),
-        queued AS (
-            UPDATE {schema.InsightOutbox} AS queued SET memory_id = @successor FROM deleted
-            WHERE queued.namespace = deleted.namespace AND queued.memory_id = deleted.id AND NOT EXISTS (
-                SELECT FROM {schema.InsightOutbox} AS other
-                WHERE other.namespace = queued.namespace AND other.memory_id = @successor AND other.sink = queued.sink))
-        SELECT count(*) FROM deleted
+        UPDATE {schema.Memories} SET identity_hash = sha256(convert_to(id::text, 'UTF8'))
+        WHERE (namespace, identity_hash) IN (SELECT * FROM unnest(@namespaces, @identities)) AND expires_at <= now() AND id <> ALL (@ids)
         """;
 
     /// <summary>What tells a memory from others, or <c>null</c> when there is no such memory.</summary>
@@ -87,24 +78,34 @@ internal sealed partial class MemoryTable
             {
                 var updated = await MemoryReader.FindAsync(connection, _update, parameters, token).ConfigureAwait(false);
                 if (updated is not null)
+                {
+                    await SetExpiredAsideAsync(connection, content.Found.Select(item => item.Memory), token).ConfigureAwait(false);
                     await InsertEachAsync(connection, content.Found, OrderOf(content.Found), token).ConfigureAwait(false);
+                }
+
                 await transaction.CommitAsync(token).ConfigureAwait(false);
                 return updated;
             }
         }, cancellationToken);
     }
 
-    /// <summary>Deletes the memory of this identity if it has expired.</summary>
-    /// <param name="identity">What it is known by.</param>
-    /// <param name="successor">The id of the memory that takes its place.</param>
-    /// <param name="cancellationToken">Ends the call.</param>
+    /// <summary>Takes an expired memory out of the way of another one with its identity.</summary>
     /// <returns>Whether there was one.</returns>
-    public Task<bool> DeleteExpiredAsync(MemoryIdentity identity, Guid successor, CancellationToken cancellationToken) =>
-        database.RunAsync("purge", async (connection, token) => await connection.ExecuteScalarAsync<long>(new CommandDefinition(
-            _deleteExpired,
+    public Task<bool> SetExpiredAsideAsync(MemoryIdentity identity, CancellationToken cancellationToken) =>
+        database.RunAsync("set_aside", (connection, token) => SetExpiredAsideAsync(connection, [identity], [], token), cancellationToken);
+
+    /// <summary>The same for memories that are written now. One of these that has expired already was written by an attempt whose answer got lost.</summary>
+    private Task<bool> SetExpiredAsideAsync(NpgsqlConnection connection, IEnumerable<PreparedMemory> memories, CancellationToken cancellationToken) =>
+        SetExpiredAsideAsync(
+            connection, [.. memories.Select(memory => memory.Identity)], [.. memories.Select(memory => memory.Id)], cancellationToken);
+
+    private async Task<bool> SetExpiredAsideAsync(
+        NpgsqlConnection connection, MemoryIdentity[] identities, Guid[] ids, CancellationToken cancellationToken) =>
+        await connection.ExecuteAsync(new CommandDefinition(
+            _setAside,
             new SqlParameters()
-                .Add("successor", NpgsqlDbType.Uuid, successor)
-                .Add("namespace", NpgsqlDbType.Text, identity.Namespace)
-                .Add("identity_hash", NpgsqlDbType.Bytea, identity.HashBytes),
-            cancellationToken: token)).ConfigureAwait(false) > 0, cancellationToken);
+                .Add("namespaces", NpgsqlDbType.Array | NpgsqlDbType.Text, Array.ConvertAll(identities, identity => identity.Namespace))
+                .Add("identities", NpgsqlDbType.Array | NpgsqlDbType.Bytea, Array.ConvertAll(identities, identity => identity.HashBytes))
+                .Add("ids", NpgsqlDbType.Array | NpgsqlDbType.Uuid, ids),
+            cancellationToken: cancellationToken)).ConfigureAwait(false) > 0;
 }

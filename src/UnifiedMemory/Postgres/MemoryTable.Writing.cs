@@ -19,7 +19,7 @@ internal sealed partial class MemoryTable
 
     /// <summary>
     /// A memory that is there and visible is left alone, and then nothing is returned. An expired one that waits to be
-    /// purged is replaced, or else the new memory would be lost with it.
+    /// purged is replaced, or else the new memory would be lost with it; but an insight may wait for a sink, and was set aside when it was looked for.
     /// </summary>
     private const string UnlessStored =
         """
@@ -27,7 +27,7 @@ internal sealed partial class MemoryTable
             id = excluded.id, kind = excluded.kind, embedding = excluded.embedding, metadata = excluded.metadata,
             tags = excluded.tags, source_system = excluded.source_system, importance = excluded.importance,
             created_at = excluded.created_at, updated_at = now(), expires_at = excluded.expires_at
-        WHERE stored.expires_at <= now()
+        WHERE stored.expires_at <= now() AND (stored.memory_type <> 'insight' OR stored.id = excluded.id)
         RETURNING id
         """;
 
@@ -47,25 +47,31 @@ internal sealed partial class MemoryTable
         BEGIN READ ONLY;
         SET LOCAL plan_cache_mode = force_custom_plan;
         SET LOCAL random_page_cost = 1.1;
-        SELECT asked.position AS "Position", stored.id AS "Id"
+        SELECT asked.position AS "Position", stored.id AS "Id", ({FilterSql.Visible}) AS "IsVisible"
         FROM unnest(@namespaces, @identities) WITH ORDINALITY AS asked (namespace, identity_hash, position)
         JOIN {schema.Memories} AS stored ON stored.namespace = asked.namespace AND stored.identity_hash = asked.identity_hash
-        WHERE {FilterSql.Visible};
+        WHERE {FilterSql.Visible} OR stored.memory_type = 'insight';
         COMMIT
         """;
 
-    /// <summary>The ids of those memories that are stored and visible, in their order; <c>null</c> for the others.</summary>
+    /// <summary>
+    /// The ids of those memories that are stored and visible, in their order; <c>null</c> for the others. Insights that have expired do not
+    /// stand in the way of these afterwards.
+    /// </summary>
     public Task<Guid?[]> FindAsync(IReadOnlyList<PreparedMemory> memories, CancellationToken cancellationToken) =>
         database.RunAsync("find", async (connection, token) =>
         {
             var parameters = new SqlParameters()
                 .Add("namespaces", NpgsqlDbType.Array | NpgsqlDbType.Text, memories.Select(memory => memory.Identity.Namespace).ToArray())
                 .Add("identities", NpgsqlDbType.Array | NpgsqlDbType.Bytea, memories.Select(memory => memory.IdentityHash).ToArray());
-            var rows = await connection.QueryAsync<(long Position, Guid Id)>(
-                new CommandDefinition(_find, parameters, cancellationToken: token)).ConfigureAwait(false);
+            var rows = (await connection.QueryAsync<(long Position, Guid Id, bool IsVisible)>(
+                new CommandDefinition(_find, parameters, cancellationToken: token)).ConfigureAwait(false)).AsList();
             var ids = new Guid?[memories.Count];
-            foreach (var (position, id) in rows)
+            foreach (var (position, id, _) in rows.Where(row => row.IsVisible))
                 ids[position - 1] = id;
+            var expired = rows.Where(row => !row.IsVisible).Select(row => memories[(int)row.Position - 1]).ToList();
+            if (expired.Count > 0)
+                await SetExpiredAsideAsync(connection, expired, token).ConfigureAwait(false);
             return ids;
         }, cancellationToken);
 
@@ -154,7 +160,7 @@ internal sealed partial class MemoryTable
             },
         };
         var waiting = SinksFor(memory);
-        if (waiting.Length > 0 || memory.SourceId is not null)
+        if (waiting.Length > 0 || memory.Insight?.SourceId is not null)
             AddInsight(command, memory, waiting);
         return command;
     }

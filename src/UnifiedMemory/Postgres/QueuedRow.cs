@@ -1,4 +1,5 @@
 using Npgsql;
+using UnifiedMemory.Insights;
 
 namespace UnifiedMemory.Postgres;
 
@@ -8,8 +9,8 @@ internal sealed record QueuedRow
     /// <summary>What a statement selects that joins <c>queued</c> and <c>memory</c>.</summary>
     public const string Columns =
         """
-        memory.*, queued.namespace, queued.memory_id, queued.sink, queued.queued_at, queued.due_at, queued.attempts, queued.failures,
-        queued.parked_at, queued.last_error
+        memory.*, queued.memory_id, queued.sink, queued.details::text, queued.queued_at, queued.due_at, queued.attempts, queued.failures,
+        queued.parked_at, queued.last_error, queued.namespace
         """;
 
     /// <summary><c>null</c> when it was deleted after the row was there.</summary>
@@ -20,6 +21,9 @@ internal sealed record QueuedRow
     public required Guid Id { get; init; }
 
     public required string Sink { get; init; }
+
+    /// <summary>The <see cref="InsightFacts"/> that came with it.</summary>
+    public string? Details { get; init; }
 
     public DateTimeOffset QueuedAt { get; init; }
 
@@ -39,15 +43,16 @@ internal sealed record QueuedRow
         return new QueuedRow
         {
             Memory = row.IsDBNull(0) ? null : MemoryReader.Read(row),
-            Namespace = row.GetString(first),
-            Id = row.GetGuid(first + 1),
-            Sink = row.GetString(first + 2),
+            Id = row.GetGuid(first),
+            Sink = row.GetString(first + 1),
+            Details = row.IsDBNull(first + 2) ? null : row.GetString(first + 2),
             QueuedAt = row.GetDateTime(first + 3),
             DueAt = row.GetDateTime(first + 4),
             Attempts = row.GetInt32(first + 5),
             Failures = row.GetInt32(first + 6),
             ParkedAt = row.IsDBNull(first + 7) ? null : row.GetDateTime(first + 7),
             LastError = row.IsDBNull(first + 8) ? null : row.GetString(first + 8),
+            Namespace = row.GetString(first + 9),
         };
     }
 }

@@ -195,7 +195,7 @@ internal sealed partial class MemoryWriter(MemoryTable table, Embedder embedder,
             if (vector is not null)
                 items.Add((memory, vector));
             else
-                Log.InsightNotEmbedded(logger, memory.SourceId ?? memory.Id, error!.GetType().Name);
+                Log.InsightNotEmbedded(logger, memory.Insight?.SourceId ?? memory.Id, error!.GetType().Name);
         }
 
         return items;

@@ -19,13 +19,16 @@ internal static class InsightHost
 
     public static void Configure(UnifiedMemoryOptions options)
     {
-        options.StoreBatchSize = 50;
+        options.StoreBatchSize = 20;
         options.Insights.PollInterval = TimeSpan.FromMilliseconds(50);
         options.Insights.DeliveryTimeout = TimeSpan.FromMilliseconds(500);
         options.Insights.LeaseDuration = TimeSpan.FromSeconds(2);
         options.Insights.RetryDelay = TimeSpan.FromMilliseconds(20);
         options.Insights.MaxRetryDelay = TimeSpan.FromMilliseconds(200);
         options.Insights.BreakDuration = TimeSpan.FromMilliseconds(500);
+
+        // A sink that is away for less than that and back again can fail one insight ten times in a row, which is parked then, by design.
+        options.Insights.MaxAttempts = 1_000;
     }
 
     public static Process Start(string connection, string prefix, bool dispatch)

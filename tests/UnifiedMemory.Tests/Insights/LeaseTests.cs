@@ -92,6 +92,26 @@ public sealed class LeaseTests : StoreFixture
     }
 
     [Test]
+    public async Task Nobody_looks_into_the_outbox_while_another_host_brings_in_what_has_arrived()
+    {
+        await StoreAsync(1);
+        await using var database = new Database(NewOptions(), NullLoggerFactory.Instance, TimeProvider.System);
+        await using var other = new NpgsqlConnection(TestServer.ConnectionString);
+        await other.OpenAsync();
+        Task<List<NamespaceHead>> heads;
+        await using (var transaction = await other.BeginTransactionAsync())
+        {
+            await using var command = new NpgsqlCommand($"SELECT pg_advisory_xact_lock(hashtextextended('\"{Prefix}memories\".insight_arrivals', 0))", other, transaction);
+            await command.ExecuteNonQueryAsync();
+            heads = new InsightOutbox(database, new StoreSchema(Prefix)).HeadsAsync("recording", "", patience: 3, limit: 10, CancellationToken.None);
+            await Task.Delay(300);
+            Assert.That(heads.IsCompleted, Is.False, "an earlier insight may be on its way");
+        }
+
+        Assert.That(await heads, Has.Count.EqualTo(1));
+    }
+
+    [Test]
     public async Task A_host_that_died_is_followed_by_another_when_its_lease_is_over()
     {
         await StoreAsync(3);

@@ -44,7 +44,7 @@ public sealed class QueuedInsightMigrationTests : StoreFixture
 
         Assert.That(
             () => Store.MigrateAsync(),
-            Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("1 insights whose memories have been purged").And.Message.Contains("Deliver them"));
+            Throws.InstanceOf<UnifiedMemoryException>().With.Message.Contains("1 insights wait for a sink whose memories have been purged").And.Message.Contains("Deliver them"));
 
         Assert.That(await TestServer.ScalarAsync<long>($"SELECT count(*) FROM {Outbox} WHERE content = 'its memory was purged'"), Is.EqualTo(1));
         await TestServer.ExecuteAsync($"DELETE FROM {Outbox}");
