@@ -123,6 +123,7 @@ public sealed partial class UnifiedMemoryStore : IAsyncDisposable, IDisposable
         StoreChecks.RequireSpace(_schema, state, space);
         StoreChecks.RequireTextConfiguration(_schema, state, _options.TextSearchConfiguration);
         _embedder.ProviderName = space.Provider;
+        _memories.IsDistributed = state.IsDistributed;
         Volatile.Write(ref _digestToCompare, space.Digest is null && state.Space!.Digest is not null ? state : null);
 
         // Whoever created the extension may have been another process, after this one's first connection.

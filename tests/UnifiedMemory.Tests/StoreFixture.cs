@@ -51,6 +51,23 @@ public abstract class StoreFixture
         return UnifiedMemoryStore.Create(options, embeddings ?? Provider, insightSinks: sinks);
     }
 
+    /// <summary>
+    /// Another store on the same schema, for which its database has Citus: it finds that in a view that is in front of the catalogue.
+    /// </summary>
+    protected async Task<UnifiedMemoryStore> NewDistributedStoreAsync(Action<UnifiedMemoryOptions>? configure = null)
+    {
+        await TestServer.ExecuteAsync(
+            $"""
+            CREATE VIEW {Prefix}memories.pg_extension AS
+                SELECT extname, extversion, extnamespace FROM pg_catalog.pg_extension UNION ALL SELECT 'citus', '12.1', 'pg_catalog'::regnamespace
+            """);
+        return NewStore(options =>
+        {
+            options.ConnectionString += $";Search Path='{Prefix}memories,pg_catalog,public'";
+            configure?.Invoke(options);
+        });
+    }
+
     protected static async Task<List<T>> ToListAsync<T>(IAsyncEnumerable<T> items)
     {
         var list = new List<T>();

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 using Npgsql;
 using NpgsqlTypes;
 using Pgvector;
@@ -10,12 +11,16 @@ namespace UnifiedMemory.Benchmarks.Sides;
 /// Raw Npgsql with the very statements that the library sends for a search without a filter, taken from its trace: what is left of the
 /// difference is the library itself.
 /// </summary>
-internal sealed class StatementsSide : IAsyncDisposable
+internal sealed partial class StatementsSide : IAsyncDisposable
 {
-    private readonly NpgsqlDataSource _dataSource = RawSide.Connect([]);
-    private readonly IReadOnlyList<string> _statements;
+    private const string Settings =
+        "SELECT set_config('enable_seqscan', $1, true), set_config('plan_cache_mode', $2, true), set_config('hnsw.ef_search', $3, true)";
 
-    private StatementsSide(IReadOnlyList<string> statements) => _statements = statements;
+    private readonly NpgsqlDataSource _dataSource = RawSide.Connect([]);
+    private readonly string _select;
+    private readonly string _effort;
+
+    private StatementsSide(string select, string effort) => (_select, _effort) = (select, effort);
 
     /// <summary>Listens to one search of the library.</summary>
     public static async Task<StatementsSide> LikeAsync(LibrarySide library, SearchText text)
@@ -33,22 +38,27 @@ internal sealed class StatementsSide : IAsyncDisposable
             await library.SearchAsync(SearchCase.NoFilter, text);
         }
 
-        return statements.Contains("<=> $1", StringComparison.Ordinal)
-            ? new StatementsSide(statements.Split(";" + Environment.NewLine))
-            : throw new InvalidOperationException($"The library's search was not in the trace, but '{statements}'.");
+        // The trace has no values. Through an index the effort is the number of candidates; where it is not, the settings are more.
+        return statements.Split(";" + Environment.NewLine) is [Settings, var select] && Candidates().Match(select) is { Success: true } candidates
+            ? new StatementsSide(select, candidates.Groups[1].Value)
+            : throw new InvalidOperationException($"The library's search through its index was not in the trace, but '{statements}'.");
     }
 
     public async Task<IReadOnlyList<MemoryMatch>> SearchAsync(SearchText text)
     {
         await using var connection = await _dataSource.OpenConnectionAsync();
         await using var batch = new NpgsqlBatch(connection);
-        foreach (var statement in _statements)
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(statement));
-        var search = batch.BatchCommands[^2];
+        var settings = new NpgsqlBatchCommand(Settings);
+        foreach (var value in (string[])["off", "force_generic_plan", _effort])
+            settings.Parameters.Add(new NpgsqlParameter<string> { TypedValue = value, NpgsqlDbType = NpgsqlDbType.Text });
+        batch.BatchCommands.Add(settings);
+        var search = new NpgsqlBatchCommand(_select);
         search.Parameters.Add(new NpgsqlParameter<Vector> { TypedValue = new Vector(text.Vector), DataTypeName = "vector" });
         search.Parameters.Add(new NpgsqlParameter<int> { TypedValue = SearchCases.Limit, NpgsqlDbType = NpgsqlDbType.Integer });
         search.Parameters.Add(new NpgsqlParameter<string> { TypedValue = SearchCases.NamespaceOf(SearchCase.NoFilter), NpgsqlDbType = NpgsqlDbType.Text });
+        batch.BatchCommands.Add(search);
         await using var reader = await batch.ExecuteReaderAsync();
+        await reader.NextResultAsync();
         var matches = new List<MemoryMatch>(SearchCases.Limit);
         while (await reader.ReadAsync())
             matches.Add(RawSide.Read(reader, reader.GetDouble(15)));
@@ -56,4 +66,7 @@ internal sealed class StatementsSide : IAsyncDisposable
     }
 
     public ValueTask DisposeAsync() => _dataSource.DisposeAsync();
+
+    [GeneratedRegex(@"<=> \$1\S* LIMIT (\d+)\)")]
+    private static partial Regex Candidates();
 }

@@ -19,7 +19,7 @@ internal static class ConnectionSettings
         connection.MaxAutoPrepare = options.AutoPrepare ? 100 : 0;
         connection.AutoPrepareMinUsages = 2;
 
-        // The library leaves no session state behind (settings are SET LOCAL), so DISCARD ALL on each return to the pool
+        // The library leaves no session state behind (settings are those of a transaction), so DISCARD ALL on each return to the pool
         // would only cost a round trip's worth of work: 6 to 16 % of the searches a second.
         connection.NoResetOnClose = true;
 
@@ -63,7 +63,7 @@ internal static class ConnectionSettings
             // The detail of an error quotes the row, which is memory content.
             IncludeErrorDetail = false,
 
-            // An ambient transaction is not ours: a search ends its own with COMMIT, and retries would run inside the host's.
+            // An ambient transaction is not ours: what a search sets would last as long, and retries would run inside the host's.
             Enlist = false,
 
             // A data source gets the target from WithTargetSession and refuses it here.

@@ -46,11 +46,11 @@ internal static class MemoryReader
     /// <summary>Runs a statement that yields rows.</summary>
     public static Task<List<T>> QueryAsync<T>(
         NpgsqlConnection connection, string sql, SqlParameters parameters, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken) =>
-        QueryAsync(connection, [], sql, parameters, read, cancellationToken);
+        QueryAsync(connection, settings: null, sql, parameters, read, cancellationToken);
 
-    /// <summary>Runs a SELECT with settings of its own, in one round trip: a transaction that only reads.</summary>
+    /// <summary>Runs a SELECT with settings of its own, in one round trip.</summary>
     public static async Task<List<T>> QueryAsync<T>(
-        NpgsqlConnection connection, IReadOnlyList<string> settings, string sql, SqlParameters parameters, Func<NpgsqlDataReader, T> read,
+        NpgsqlConnection connection, LocalSettings? settings, string sql, SqlParameters parameters, Func<NpgsqlDataReader, T> read,
         CancellationToken cancellationToken)
     {
         var batch = new NpgsqlBatch(connection);
@@ -58,22 +58,16 @@ internal static class MemoryReader
         {
             var command = new NpgsqlBatchCommand(sql);
             parameters.AddTo(command.Parameters);
-            if (settings.Count == 0)
-            {
+            if (settings is null)
                 batch.BatchCommands.Add(command);
-            }
             else
-            {
-                batch.BatchCommands.Add(new NpgsqlBatchCommand("BEGIN READ ONLY"));
-                foreach (var setting in settings)
-                    batch.BatchCommands.Add(new NpgsqlBatchCommand(setting));
-                batch.BatchCommands.Add(command);
-                batch.BatchCommands.Add(new NpgsqlBatchCommand("COMMIT"));
-            }
+                settings.AddTo(batch.BatchCommands, command);
 
             var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await using (reader.ConfigureAwait(false))
             {
+                if (settings is { YieldRow: true })
+                    await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
                 var rows = new List<T>();
                 while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))
                     rows.Add(read(reader));

@@ -43,9 +43,8 @@ internal sealed partial class MemoryTable
             .Add("dates_to", NpgsqlDbType.Array | NpgsqlDbType.TimestampTz, dates.Select(date => date.To).ToArray())
             .Add("half_life", NpgsqlDbType.Double, query.RecencyHalfLife?.TotalSeconds)
             .Add("importance_weight", NpgsqlDbType.Double, query.ImportanceWeight);
-        IReadOnlyList<string> settings = plan.Index is null
-            ? Settings(SearchPlan.Exact)
-            : [.. Settings(SearchPlan.Exact), .. Effort(plan), "SET LOCAL enable_seqscan = off"];
+        var settings = new LocalSettings(
+            plan.Index is null ? Settings(SearchPlan.Exact) : [.. Settings(SearchPlan.Exact), .. Effort(plan), ("enable_seqscan", "off")], IsDistributed);
         var sql = RankSql(query, plan, FilterSql.From(query, parameters).ToString(), candidates);
         return database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
         {

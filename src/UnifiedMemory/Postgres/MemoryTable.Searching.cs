@@ -1,3 +1,4 @@
+using System.Globalization;
 using NpgsqlTypes;
 using UnifiedMemory.Indexing;
 using UnifiedMemory.Searching;
@@ -7,10 +8,7 @@ namespace UnifiedMemory.Postgres;
 internal sealed partial class MemoryTable
 {
     /// <summary>The nearest memories that fulfil the filter, best first, and how many they were before the minimum similarity.</summary>
-    /// <remarks>
-    /// A search is one round trip: a transaction with its own settings. Literal SET LOCAL, because that is what reaches the
-    /// workers of a distributed engine, and nothing stays behind in the session.
-    /// </remarks>
+    /// <remarks>A search is one round trip, its settings included.</remarks>
     public Task<(List<MemoryMatch> Matches, int Nearest)> FindNearestAsync(
         MemoryQuery query, float[] vector, SearchPlan plan, CancellationToken cancellationToken)
     {
@@ -20,7 +18,7 @@ internal sealed partial class MemoryTable
         return database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
         {
             var rows = await MemoryReader.QueryAsync(
-                connection, Settings(plan), sql, parameters, row => (Record: MemoryReader.Read(row), Similarity: row.GetDouble(MemoryReader.Count)), token)
+                connection, new LocalSettings(Settings(plan), IsDistributed), sql, parameters, row => (Record: MemoryReader.Read(row), Similarity: row.GetDouble(MemoryReader.Count)), token)
                 .ConfigureAwait(false);
 
             // Sorted here: an index may have compared normalised vectors, whose last digits differ.
@@ -79,25 +77,25 @@ internal sealed partial class MemoryTable
     /// <c>strict_order</c> (0.80 against 0.56 at 1 % selectivity). Exact: a plan for these values, without the compiler and the workers
     /// that a scan of many rows would start.
     /// </summary>
-    private static IReadOnlyList<string> Settings(SearchPlan plan) => plan switch
+    private static IReadOnlyList<(string Name, string Value)> Settings(SearchPlan plan) => plan switch
     {
-        { OfFew: true } => ["SET LOCAL plan_cache_mode = force_custom_plan"],
+        { OfFew: true } => [("plan_cache_mode", "force_custom_plan")],
         { Index: null } =>
         [
-            "SET LOCAL random_page_cost = 1.1",
-            "SET LOCAL plan_cache_mode = force_custom_plan",
-            "SET LOCAL jit = off",
-            "SET LOCAL max_parallel_workers_per_gather = 0",
+            ("random_page_cost", "1.1"),
+            ("plan_cache_mode", "force_custom_plan"),
+            ("jit", "off"),
+            ("max_parallel_workers_per_gather", "0"),
         ],
-        _ => ["SET LOCAL enable_seqscan = off", "SET LOCAL plan_cache_mode = force_generic_plan", .. Effort(plan)],
+        _ => [("enable_seqscan", "off"), ("plan_cache_mode", "force_generic_plan"), .. Effort(plan)],
     };
 
-    private static IEnumerable<string> Effort(SearchPlan plan)
+    private static IEnumerable<(string Name, string Value)> Effort(SearchPlan plan)
     {
-        yield return $"SET LOCAL {VectorIndexDefinition.EffortSetting(plan.Index!.Method)} = {plan.Effort}";
+        yield return (VectorIndexDefinition.EffortSetting(plan.Index!.Method), plan.Effort.ToString(CultureInfo.InvariantCulture));
         if (!plan.Iterative)
             yield break;
-        yield return "SET LOCAL hnsw.iterative_scan = relaxed_order";
-        yield return $"SET LOCAL hnsw.max_scan_tuples = {Math.Max(20_000, 2 * plan.Candidates)}";
+        yield return ("hnsw.iterative_scan", "relaxed_order");
+        yield return ("hnsw.max_scan_tuples", Math.Max(20_000, 2 * plan.Candidates).ToString(CultureInfo.InvariantCulture));
     }
 }

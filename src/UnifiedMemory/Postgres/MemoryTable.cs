@@ -21,6 +21,9 @@ internal sealed partial class MemoryTable(Database database, StoreSchema schema,
                pg_table_size('{schema.Memories}') AS "TableBytes", pg_indexes_size('{schema.Memories}') AS "IndexBytes"
         """;
 
+    /// <summary>Whether searches may run on several servers; so long as that is not known, what works in either case.</summary>
+    public bool IsDistributed { get; set; } = true;
+
     public Task<MemoryRecord?> GetAsync(Guid id, CancellationToken cancellationToken) =>
         database.RunAsync("get", (connection, token) => MemoryReader.FindAsync(
             connection, _get, new SqlParameters().Add("id", NpgsqlDbType.Uuid, id), token), cancellationToken);

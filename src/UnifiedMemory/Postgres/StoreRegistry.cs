@@ -16,6 +16,7 @@ internal sealed class StoreRegistry(StoreSchema schema)
                (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS "Pgvector",
                (SELECT extnamespace::regnamespace::text FROM pg_extension
                 WHERE extname = 'vector' AND to_regtype('vector') IS NULL) AS "PgvectorHiddenIn",
+               EXISTS (SELECT FROM pg_extension WHERE extname = 'citus') AS "IsDistributed",
                current_setting('max_connections')::int AS "MaxConnections",
                current_setting('superuser_reserved_connections')::int
                    + COALESCE(current_setting('reserved_connections', true)::int, 0) AS "Reserved"
@@ -43,7 +44,7 @@ internal sealed class StoreRegistry(StoreSchema schema)
             : null;
         return new StoreState(
             applied, space?.ToSpace(), server.TextConfiguration, server.Pgvector is null ? null : ParseVersion(server.Pgvector), server.PgvectorHiddenIn,
-            server.MaxConnections, server.Reserved);
+            server.IsDistributed, server.MaxConnections, server.Reserved);
 
         CommandDefinition Command(string sql) => new(sql, cancellationToken: cancellationToken);
     }
@@ -67,6 +68,8 @@ internal sealed class StoreRegistry(StoreSchema schema)
         public string? Pgvector { get; init; }
 
         public string? PgvectorHiddenIn { get; init; }
+
+        public bool IsDistributed { get; init; }
 
         public int MaxConnections { get; init; }
 

@@ -80,7 +80,7 @@ public sealed partial class SchemaRulesTests : StoreFixture
     {
         var statements = await SentByEveryCallAsync();
 
-        Assert.That(statements, Has.Some.Contains("SET LOCAL"), "settings are seen by this test");
+        Assert.That(statements, Has.Some.Contains("SET LOCAL").And.Some.Contains("set_config"), "settings are seen by this test");
         Assert.That(statements.Where(text => NeedsSession().IsMatch(text)), Is.Empty);
     }
 
@@ -96,10 +96,12 @@ public sealed partial class SchemaRulesTests : StoreFixture
     [TestCase("SET hnsw.ef_search = 1", true)]
     [TestCase("BEGIN;\nSET SESSION jit = off;", true)]
     [TestCase("SELECT set_config('jit', 'off', false)", true)]
+    [TestCase("SELECT set_config('jit', 'off', true), set_config('hnsw.ef_search', $1, false)", true)]
     [TestCase("CREATE TEMP TABLE t ()", true)]
     [TestCase("LISTEN news", true)]
     [TestCase("SELECT pg_advisory_lock(1)", true)]
     [TestCase("BEGIN; SET LOCAL jit = off; UPDATE t SET listen = 1; COMMIT", false)]
+    [TestCase("SELECT set_config('jit', 'off', true), set_config('hnsw.ef_search', $1, true)", false)]
     [TestCase("SELECT pg_try_advisory_xact_lock(1)", false)]
     public void What_needs_a_session_is_recognised(string sql, bool needs) => Assert.That(NeedsSession().IsMatch(sql), Is.EqualTo(needs));
 
@@ -171,7 +173,7 @@ public sealed partial class SchemaRulesTests : StoreFixture
     }
 
     [GeneratedRegex(
-        @"(^|;)\s*(SET\s+(?!LOCAL\b)|RESET\b|DISCARD\b|LISTEN\b|UNLISTEN\b|NOTIFY\b|PREPARE\b|DECLARE\b)|\bset_config\s*\(|\bpg_notify\s*\(|\bTEMP(ORARY)?\s+(TABLE|VIEW)|\bpg_(try_)?advisory_lock",
+        @"(^|;)\s*(SET\s+(?!LOCAL\b)|RESET\b|DISCARD\b|LISTEN\b|UNLISTEN\b|NOTIFY\b|PREPARE\b|DECLARE\b)|\bset_config\s*\((?!\s*'[^']*'\s*,\s*('[^']*'|\$\d+)\s*,\s*true\s*\))|\bpg_notify\s*\(|\bTEMP(ORARY)?\s+(TABLE|VIEW)|\bpg_(try_)?advisory_lock",
         RegexOptions.IgnoreCase)]
     private static partial Regex NeedsSession();
 

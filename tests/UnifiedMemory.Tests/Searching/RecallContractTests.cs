@@ -25,11 +25,11 @@ public sealed class RecallContractTests : StoreFixture
     }
 
     [Test]
-    public async Task A_search_is_complete_in_order_inside_its_filter_and_right([Values] Indexes indexes)
+    public async Task A_search_is_complete_in_order_inside_its_filter_and_right([Values] Indexes indexes, [Values] bool distributed)
     {
         var data = new RecallData(_vectors);
         var byContent = data.Memories.ToDictionary(memory => memory.Content);
-        await using var store = await StoreAsync(data, indexes);
+        await using var store = await StoreAsync(data, indexes, distributed);
         var recalls = new List<(double Recall, RecallData.Question Question)>();
 
         // A failure names the seed, with which CsCheck_Seed=... asks that question first.
@@ -63,7 +63,7 @@ public sealed class RecallContractTests : StoreFixture
         Assert.That(recalls.Average(one => one.Recall), Is.AtLeast(indexes == Indexes.None ? 1 : LeastRecall), $"worst: {worst}");
     }
 
-    private async Task<UnifiedMemoryStore> StoreAsync(RecallData data, Indexes indexes)
+    private async Task<UnifiedMemoryStore> StoreAsync(RecallData data, Indexes indexes, bool distributed)
     {
         await Store.StoreManyAsync(data.Memories);
         await TestServer.ExecuteAsync($"ANALYZE {Table}");
@@ -75,6 +75,6 @@ public sealed class RecallContractTests : StoreFixture
             await VectorIndexes.CreateIvfFlatAsync(Prefix, lists: 30, effort: 16);
         foreach (var type in indexes == Indexes.FullAndPartial ? Enum.GetValues<MemoryType>() : [])
             await VectorIndexes.CreateHnswAsync(Prefix, type);
-        return NewStore();
+        return distributed ? await NewDistributedStoreAsync() : NewStore();
     }
 }
