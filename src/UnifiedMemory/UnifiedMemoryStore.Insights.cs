@@ -100,7 +100,11 @@ public sealed partial class UnifiedMemoryStore
             var page = await Operation.RunAsync(
                 "list_insights", _ => _outbox.ListPageAsync(filter, after, ListPageSize, cancellationToken)).ConfigureAwait(false);
             foreach (var row in page)
-                yield return _insights.ToQueued(row, row.Memory!);
+            {
+                if (row.Memory is { } memory)
+                    yield return _insights.ToQueued(row, memory);
+            }
+
             if (page.Count < ListPageSize)
                 yield break;
             last = page[^1];

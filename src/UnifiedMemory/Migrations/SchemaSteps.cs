@@ -221,6 +221,8 @@ internal static class SchemaSteps
     /// <summary>Of an insight of which nothing was said the older version knows nothing.</summary>
     private static string ArrivalsDown(StoreSchema schema) =>
         $"""
+        LOCK TABLE {schema.Memories} IN SHARE MODE;
+        LOCK TABLE {schema.InsightArrivals}, {schema.InsightOutbox};
         INSERT INTO {schema.InsightOutbox} (namespace, memory_id, sink, details, attempts, queued_at)
             SELECT namespace, memory_id, sink, details, attempts, queued_at FROM {schema.InsightArrivals} ON CONFLICT DO NOTHING;
         DROP TABLE {schema.InsightArrivals};

@@ -5,7 +5,7 @@ namespace UnifiedMemory.Postgres;
 
 internal sealed partial class InsightOutbox
 {
-    private const int AdmittedAtOnce = 10_000;
+    private const int AdmittedAtOnce = 100_000;
 
     /// <summary>
     /// One host at a time, each after the commit of the one before, so that nobody claims a later insight while an earlier one is on its way.

@@ -7,25 +7,27 @@ internal sealed partial class InsightOutbox
 {
     private const string Filtered =
         """
-        (@namespace IS NULL OR queued.namespace = @namespace) AND (@sink IS NULL OR sink = @sink) AND (@id IS NULL OR memory_id = @id)
+        (@namespace IS NULL OR namespace = @namespace) AND (@sink IS NULL OR sink = @sink) AND (@id IS NULL OR memory_id = @id)
             AND (@parked IS NULL OR (parked_at IS NOT NULL) = @parked)
         """;
 
     private readonly string _list =
         $"""
-        SELECT {QueuedRow.Columns} FROM {schema.InsightOutbox} AS queued JOIN {MemoryOf(schema)}
-        WHERE (queued.namespace, memory_id, sink) > (@after_namespace, @after_id, @after_sink) AND {Filtered}
-        ORDER BY queued.namespace, memory_id, sink LIMIT @limit
+        SELECT {QueuedRow.Columns} FROM (
+            SELECT * FROM {schema.InsightOutbox}
+            WHERE (namespace, memory_id, sink) > (@after_namespace, @after_id, @after_sink) AND {Filtered}
+            ORDER BY namespace, memory_id, sink LIMIT @limit) AS queued LEFT JOIN {MemoryOf(schema)}
+        ORDER BY queued.namespace, queued.memory_id, queued.sink
         """;
 
     private readonly string _requeue =
         $"""
-        UPDATE {schema.InsightOutbox} AS queued
+        UPDATE {schema.InsightOutbox}
         SET parked_at = NULL, failures = 0, due_at = GREATEST(due_at, now()), in_outage = false, lease_id = NULL, leased_until = NULL
         WHERE parked_at IS NOT NULL AND {Filtered}
         """;
 
-    private readonly string _discard = $"DELETE FROM {schema.InsightOutbox} AS queued WHERE {Filtered}";
+    private readonly string _discard = $"DELETE FROM {schema.InsightOutbox} WHERE {Filtered}";
 
     /// <summary>By the sink, over the whole table, which is as large as the backlog.</summary>
     private readonly string _backlog =

@@ -12,7 +12,7 @@ namespace UnifiedMemory.Postgres;
 internal sealed class LocalSettings(IReadOnlyList<(string Name, string Value)> values, bool distributed)
 {
     /// <summary>Whether a row comes before those of the SELECT.</summary>
-    public bool YieldRow => !distributed;
+    public bool YieldsRow => !distributed;
 
     /// <summary>Adds what sets them, the SELECT, and what ends them.</summary>
     public void AddTo(NpgsqlBatchCommandCollection commands, NpgsqlBatchCommand select)

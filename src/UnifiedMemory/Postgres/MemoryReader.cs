@@ -66,7 +66,7 @@ internal static class MemoryReader
             var reader = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await using (reader.ConfigureAwait(false))
             {
-                if (settings is { YieldRow: true })
+                if (settings is { YieldsRow: true })
                     await reader.NextResultAsync(cancellationToken).ConfigureAwait(false);
                 var rows = new List<T>();
                 while (await reader.ReadAsync(cancellationToken).ConfigureAwait(false))

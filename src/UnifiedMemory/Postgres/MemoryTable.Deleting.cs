@@ -5,12 +5,16 @@ namespace UnifiedMemory.Postgres;
 
 internal sealed partial class MemoryTable
 {
+    /// <summary>
+    /// Of the arrivals, which have no index and statistics that are late, all are hashed: IS TRUE keeps PostgreSQL from making a join of it, and
+    /// here from choosing a loop over the table.
+    /// </summary>
     private readonly string _purge =
         $"""
         (namespace, id) IN (
             SELECT namespace, id FROM {schema.Memories} AS expired
             WHERE expires_at <= now()
-                AND NOT EXISTS (SELECT FROM {schema.InsightArrivals} AS queued WHERE queued.namespace = expired.namespace AND queued.memory_id = expired.id)
+                AND ((namespace, id) IN (SELECT namespace, memory_id FROM {schema.InsightArrivals})) IS NOT TRUE
                 AND NOT EXISTS (SELECT FROM {schema.InsightOutbox} AS queued WHERE queued.namespace = expired.namespace AND queued.memory_id = expired.id)
             LIMIT @limit FOR UPDATE SKIP LOCKED)
         """;
@@ -39,7 +43,9 @@ internal sealed partial class MemoryTable
     {
         var withdrawn = withdraw
             ? $"""
-               , withdrawn AS (
+               , arrived AS (
+                   DELETE FROM {schema.InsightArrivals} WHERE ((namespace, memory_id) IN (SELECT namespace, id FROM deleted)) IS TRUE),
+               withdrawn AS (
                    DELETE FROM {schema.InsightOutbox} AS queued USING deleted
                    WHERE queued.namespace = deleted.namespace AND queued.memory_id = deleted.id)
                """

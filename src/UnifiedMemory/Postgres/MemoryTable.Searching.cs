@@ -18,8 +18,8 @@ internal sealed partial class MemoryTable
         return database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
         {
             var rows = await MemoryReader.QueryAsync(
-                connection, new LocalSettings(Settings(plan), IsDistributed), sql, parameters, row => (Record: MemoryReader.Read(row), Similarity: row.GetDouble(MemoryReader.Count)), token)
-                .ConfigureAwait(false);
+                connection, new LocalSettings(Settings(plan), IsDistributed), sql, parameters,
+                row => (Record: MemoryReader.Read(row), Similarity: row.GetDouble(MemoryReader.Count)), token).ConfigureAwait(false);
 
             // Sorted here: an index may have compared normalised vectors, whose last digits differ.
             rows.Sort((one, other) => (other.Similarity, one.Record.Id).CompareTo((one.Similarity, other.Record.Id)));

@@ -35,11 +35,20 @@ internal sealed partial class MemoryTable
         RETURNING {MemoryReader.Columns}
         """;
 
-    /// <summary>Nobody sees it any more, but an insight that waits for a sink is delivered as it is, and purged afterwards.</summary>
+    /// <summary>Nobody sees it any more, but an insight may wait for a sink: it is delivered as it is, and purged afterwards.</summary>
     private readonly string _setAside =
         $"""
-        UPDATE {schema.Memories} SET identity_hash = sha256(convert_to(id::text, 'UTF8'))
-        WHERE (namespace, identity_hash) IN (SELECT * FROM unnest(@namespaces, @identities)) AND expires_at <= now() AND id <> ALL (@ids)
+        WITH expired AS MATERIALIZED (
+            SELECT namespace, id, memory_type FROM {schema.Memories}
+            WHERE (namespace, identity_hash) IN (SELECT * FROM unnest(@namespaces, @identities)) AND expires_at <= now() AND id <> ALL (@ids)
+            FOR UPDATE),
+        deleted AS (
+            DELETE FROM {schema.Memories} AS stored USING expired
+            WHERE stored.namespace = expired.namespace AND stored.id = expired.id AND expired.memory_type <> 'insight'),
+        aside AS (
+            UPDATE {schema.Memories} AS stored SET identity_hash = sha256(convert_to(stored.id::text, 'UTF8')) FROM expired
+            WHERE stored.namespace = expired.namespace AND stored.id = expired.id AND expired.memory_type = 'insight')
+        SELECT count(*) FROM expired
         """;
 
     /// <summary>What tells a memory from others, or <c>null</c> when there is no such memory.</summary>
@@ -101,7 +110,7 @@ internal sealed partial class MemoryTable
 
     private async Task<bool> SetExpiredAsideAsync(
         NpgsqlConnection connection, MemoryIdentity[] identities, Guid[] ids, CancellationToken cancellationToken) =>
-        await connection.ExecuteAsync(new CommandDefinition(
+        await connection.ExecuteScalarAsync<long>(new CommandDefinition(
             _setAside,
             new SqlParameters()
                 .Add("namespaces", NpgsqlDbType.Array | NpgsqlDbType.Text, Array.ConvertAll(identities, identity => identity.Namespace))

@@ -101,13 +101,15 @@ internal sealed partial class MemoryTable
 
     /// <summary>
     /// In one order everywhere, so that two batches with the same memories do not deadlock; and the first of equal ones first.
-    /// Insights last: one that was found needs its source, which is none.
+    /// Insights last: one that was found needs its source, which is none. Of equal ones that which stays the longest: what has expired already
+    /// would be in its way.
     /// </summary>
     private static int[] OrderOf(IReadOnlyList<(PreparedMemory Memory, float[] Vector)> memories) =>
         [.. Enumerable.Range(0, memories.Count)
             .OrderBy(index => memories[index].Memory.Source.Type == MemoryType.Insight)
             .ThenBy(index => memories[index].Memory.Identity.Hash, StringComparer.Ordinal)
-            .ThenBy(index => memories[index].Memory.Identity.Namespace, StringComparer.Ordinal)];
+            .ThenBy(index => memories[index].Memory.Identity.Namespace, StringComparer.Ordinal)
+            .ThenByDescending(index => memories[index].Memory.IsForSinks ? memories[index].Memory.Source.ExpiresAt ?? DateTimeOffset.MaxValue : default)];
 
     private async Task<bool[]> InsertEachAsync(
         NpgsqlConnection connection, IReadOnlyList<(PreparedMemory Memory, float[] Vector)> memories, int[] order, CancellationToken cancellationToken)

@@ -104,8 +104,10 @@ public sealed class LeaseTests : StoreFixture
             await using var command = new NpgsqlCommand($"SELECT pg_advisory_xact_lock(hashtextextended('\"{Prefix}memories\".insight_arrivals', 0))", other, transaction);
             await command.ExecuteNonQueryAsync();
             heads = new InsightOutbox(database, new StoreSchema(Prefix)).HeadsAsync("recording", "", patience: 3, limit: 10, CancellationToken.None);
-            await Task.Delay(300);
-            Assert.That(heads.IsCompleted, Is.False, "an earlier insight may be on its way");
+            await Eventually.TrueAsync(
+                async () => await TestServer.ScalarAsync<long>($"SELECT count(*) FROM pg_stat_activity WHERE {other.ProcessID} = ANY (pg_blocking_pids(pid))") == 1,
+                "it waits: an earlier insight may be on its way");
+            Assert.That(heads.IsCompleted, Is.False);
         }
 
         Assert.That(await heads, Has.Count.EqualTo(1));

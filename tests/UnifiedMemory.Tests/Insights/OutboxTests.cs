@@ -1,3 +1,6 @@
+using Microsoft.Extensions.Logging.Abstractions;
+using UnifiedMemory.Postgres;
+
 namespace UnifiedMemory.Tests.Insights;
 
 /// <summary>What is queued, with what, and when it goes without having been delivered.</summary>
@@ -148,7 +151,9 @@ public sealed class OutboxTests : StoreFixture
         await _store.DeleteAsync(one.Id);
         await _store.DeleteManyAsync(new MemoryFilter { AgentId = "a" });
 
-        Assert.That(await _store.PurgeExpiredAsync(), Is.Zero, "it has arrived");
+        await using var database = new Database(NewOptions(), NullLoggerFactory.Instance, TimeProvider.System);
+        Assert.That(await new MemoryTable(database, new StoreSchema(Prefix), Embeddings.Dimensions, []).PurgeAsync(1_000, CancellationToken.None), Is.Zero, "it has arrived");
+        Assert.That(await TestServer.ScalarAsync<long>($"SELECT count(*) FROM {Outbox}"), Is.Zero);
         Assert.That((await QueuedAsync()).Select(queued => queued.Insight.Content), Is.EqualTo(new[] { "expires", "expires" }));
         Assert.That(await _store.PurgeExpiredAsync(), Is.Zero, "it is in the outbox");
         await _store.DiscardQueuedInsightsAsync(new QueuedInsightFilter { Sink = "one" });
@@ -208,13 +213,26 @@ public sealed class OutboxTests : StoreFixture
         Assert.That(await _store.CountAsync(new MemoryFilter { Types = [MemoryType.Insight] }), Is.EqualTo(1));
     }
 
+    [TestCase(1)]
+    [TestCase(20, Description = "copied")]
+    public async Task Of_equal_ones_found_in_a_batch_the_one_that_stays_is_kept(int each)
+    {
+        await _store.StoreManyAsync(Enumerable.Range(0, each).SelectMany(i => (NewMemory[])
+        [
+            new NewMemory($"{Texts.With(Texts.Numbered(i))} It expires.", MemoryType.Rag) { ExpiresAt = DateTimeOffset.UtcNow.AddMinutes(-1) },
+            new NewMemory($"{Texts.With(Texts.Numbered(i))} It stays.", MemoryType.Rag),
+        ]));
+
+        Assert.That(await _store.CountAsync(new MemoryFilter { Types = [MemoryType.Insight] }), Is.EqualTo(each));
+    }
+
     [Test]
     public async Task What_is_imported_is_not_queued()
     {
-        await Store.StoreManyAsync(Enumerable.Range(0, 30).Select(i => new NewMemory(Texts.Numbered(i), MemoryType.Insight)));
+        await _store.StoreManyAsync(Enumerable.Range(0, 30).Select(i => new NewMemory(Texts.Numbered(i), MemoryType.Insight)));
         using var file = new MemoryStream();
-        await Store.ExportAsync(file);
-        await Store.DeleteManyAsync(new MemoryFilter());
+        await _store.ExportAsync(file);
+        await _store.DeleteManyAsync(new MemoryFilter());
         file.Position = 0;
 
         await _store.ImportAsync(file);
@@ -269,7 +287,7 @@ public sealed class OutboxTests : StoreFixture
             CREATE TABLE {Table}_arrived AS SELECT * FROM {Prefix}memories.insight_arrivals;
             TRUNCATE {Prefix}memories.insight_arrivals;
             INSERT INTO {Prefix}memories.insight_arrivals SELECT * FROM {Table}_arrived ORDER BY memory_id DESC;
-            INSERT INTO {Prefix}memories.insight_arrivals (namespace, memory_id, sink, queued_at) SELECT 'default', gen_random_uuid(), 'one', now() - interval '1 s' * generate_series FROM generate_series(1, 25000);
+            INSERT INTO {Prefix}memories.insight_arrivals (namespace, memory_id, sink, queued_at) SELECT 'default', gen_random_uuid(), 'one', now() - interval '1 s' * generate_series FROM generate_series(1, 250000);
             DROP TABLE {Table}_arrived;
             """);
         var sink = new RecordingSink("one");

@@ -17,6 +17,12 @@ public sealed class QueuedInsightMigrationTests : StoreFixture
             Insight = new InsightDetails { Type = InsightType.Gotcha, Topics = ["b", "a"], Projects = ["memory"], Confidence = 0.9 },
         });
         var before = await QueuedAsync();
+        await TestServer.ExecuteAsync(
+            $"""
+            WITH back AS (DELETE FROM {Outbox} WHERE details ->> 'source' IS NULL RETURNING namespace, memory_id, sink, details, attempts, queued_at)
+            INSERT INTO {Prefix}memories.insight_arrivals (namespace, memory_id, sink, details, attempts, queued_at) SELECT * FROM back
+            """);
+        Assert.That(await TestServer.ScalarAsync<long>($"SELECT count(*) FROM {Prefix}memories.insight_arrivals"), Is.EqualTo(2));
 
         await Store.MigrateDownAsync(7);
 
