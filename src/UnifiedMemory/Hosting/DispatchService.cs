@@ -16,7 +16,10 @@ internal sealed class DispatchService(UnifiedMemoryStore store, InsightOptions o
         using var registration = cancellationToken.Register(_abort.Cancel);
         using var latest = new CancellationTokenSource(options.DrainTimeout + Grace, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(latest.Token, cancellationToken);
-        await base.StopAsync(either.Token).ConfigureAwait(false);
+
+        // Not awaited alone: what it cancels first asks the server to cancel a statement, in place, and a silent one is waited for.
+        var stopping = Task.Run(() => base.StopAsync(either.Token), CancellationToken.None);
+        await stopping.WaitAsync(either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     public override void Dispose()
