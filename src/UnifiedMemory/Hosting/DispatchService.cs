@@ -13,13 +13,16 @@ internal sealed class DispatchService(UnifiedMemoryStore store, InsightOptions o
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         _abort.CancelAfter(options.DrainTimeout);
-        using var registration = cancellationToken.Register(_abort.Cancel);
         using var latest = new CancellationTokenSource(options.DrainTimeout + Grace, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(latest.Token, cancellationToken);
+        var end = either.Token;
 
-        // Not awaited alone: what it cancels first asks the server to cancel a statement, in place, and a silent one is waited for.
-        var stopping = Task.Run(() => base.StopAsync(either.Token), CancellationToken.None);
-        await stopping.WaitAsync(either.Token).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        // Registered last, and so called first: nobody waits for this any more once the other one is cancelled.
+        using var registration = cancellationToken.Register(() => _ = _abort.CancelAsync());
+
+        // Not awaited alone: whoever cancels a statement asks the server to end it, in place, and waits for a silent one.
+        var stopping = Task.Run(() => base.StopAsync(end), CancellationToken.None);
+        await stopping.WaitAsync(end).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 
     public override void Dispose()

@@ -6,8 +6,8 @@ namespace UnifiedMemory.Postgres;
 internal sealed partial class MemoryTable
 {
     /// <summary>
-    /// Of the arrivals, which have no index and statistics that are late, all are hashed: IS TRUE keeps PostgreSQL from making a join of it, and
-    /// here from choosing a loop over the table.
+    /// The arrivals have no index, and statistics that are late. IS NOT TRUE keeps PostgreSQL from making a join of them, and from choosing a
+    /// loop for it: so many as fit into its memory are hashed.
     /// </summary>
     private readonly string _purge =
         $"""
