@@ -148,12 +148,12 @@ public sealed class OutboxTests : StoreFixture
         await _store.StoreAsync(new NewMemory("deleted by a filter", MemoryType.Insight) { AgentId = "a" });
         await _store.StoreAsync(new NewMemory("expires", MemoryType.Insight) { ExpiresAt = DateTimeOffset.UtcNow.AddMinutes(-1) });
 
-        await _store.DeleteAsync(one.Id);
-        await _store.DeleteManyAsync(new MemoryFilter { AgentId = "a" });
-
         await using var database = new Database(NewOptions(), NullLoggerFactory.Instance, TimeProvider.System);
         Assert.That(await new MemoryTable(database, new StoreSchema(Prefix), Embeddings.Dimensions, []).PurgeAsync(1_000, CancellationToken.None), Is.Zero, "it has arrived");
         Assert.That(await TestServer.ScalarAsync<long>($"SELECT count(*) FROM {Outbox}"), Is.Zero);
+
+        await _store.DeleteAsync(one.Id);
+        await _store.DeleteManyAsync(new MemoryFilter { AgentId = "a" });
         Assert.That((await QueuedAsync()).Select(queued => queued.Insight.Content), Is.EqualTo(new[] { "expires", "expires" }));
         Assert.That(await _store.PurgeExpiredAsync(), Is.Zero, "it is in the outbox");
         await _store.DiscardQueuedInsightsAsync(new QueuedInsightFilter { Sink = "one" });
