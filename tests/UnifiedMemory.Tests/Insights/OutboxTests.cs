@@ -227,6 +227,21 @@ public sealed class OutboxTests : StoreFixture
     }
 
     [Test]
+    public async Task What_was_deleted_before_it_was_brought_in_stays_withdrawn_when_an_import_brings_the_memory_back()
+    {
+        var stored = await _store.StoreAsync(new NewMemory(Texts.Good, MemoryType.Insight));
+        using var file = new MemoryStream();
+        await _store.ExportAsync(file);
+        await _store.DeleteAsync(stored.Id);
+        file.Position = 0;
+
+        await _store.ImportAsync(file);
+
+        Assert.That(await _store.GetAsync(stored.Id), Is.Not.Null);
+        Assert.That(await QueuedAsync(), Is.Empty);
+    }
+
+    [Test]
     public async Task What_is_imported_is_not_queued()
     {
         await _store.StoreManyAsync(Enumerable.Range(0, 30).Select(i => new NewMemory(Texts.Numbered(i), MemoryType.Insight)));
