@@ -5,7 +5,7 @@ internal sealed record LoadOptions
 {
     public const string Usage =
         """
-        usage: bench [--quick] [--rows N] [--json FILE] [--output DIR] [part ...]
+        usage: bench [--quick] [--rows N] [--links M] [--json FILE] [--output DIR] [part ...]
                bench --filter PATTERN [--rows N ...]     BenchmarkDotNet, with its own arguments
 
         parts: bulk store insights overhead search modes callers recall sizes (all of them without a name), scale (only by its name)
@@ -19,6 +19,9 @@ internal sealed record LoadOptions
 
     /// <summary>Of the large table; a number that is given goes for all.</summary>
     public int ScaleRows { get; private init; }
+
+    /// <summary>HNSW links of a node in the large table.</summary>
+    public int Links { get; private init; } = 16;
 
     public string? Json { get; private init; }
 
@@ -43,6 +46,7 @@ internal sealed record LoadOptions
             {
                 "--quick" => options with { Quick = true },
                 "--rows" => options with { Rows = int.Parse(Next(), System.Globalization.CultureInfo.InvariantCulture) },
+                "--links" => options with { Links = int.Parse(Next(), System.Globalization.CultureInfo.InvariantCulture) },
                 "--json" => options with { Json = Next() },
                 "--output" => options with { Output = Next() },
                 _ when argument == "scale" || AllParts.Contains(argument) => options with { Parts = [.. options.Parts, argument] },
