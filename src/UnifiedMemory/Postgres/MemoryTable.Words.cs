@@ -12,17 +12,22 @@ internal sealed partial class MemoryTable
     private const string K1 = "0.9::float8";
     private const string B = "0.4::float8";
 
-    /// <summary>Different words of a query that are looked for: the rarest.</summary>
+    /// <summary>Different words of a query that count: of those that stand in the scope the rarest.</summary>
     private const int MostWords = 64;
 
+    /// <summary>Different words of a query that are looked at for that.</summary>
+    private const int MostWordsOfText = 1_000;
+
     /// <summary>
-    /// Postings (a word in a memory) that are read, at 5 to 9 µs each. Words that are too frequent for that choose no candidates; they only
-    /// score the candidates of the others. They weigh little: a word in each third memory 1.1, one in a thousand 6.9.
+    /// Postings (a word in a memory) that are read, at 5 to 9 µs each, as far as ANALYZE knows how frequent the words are. Words that are
+    /// too frequent for that choose no candidates; they only score the candidates of the others. They weigh little: a word in each third
+    /// memory 1.1, one in a thousand 6.9.
     /// </summary>
     private const int MostPostings = 10_000;
 
     /// <summary>
-    /// Where the rare words yield fewer postings in the scope than this, the next frequent word chooses candidates after all, some of its own.
+    /// Where the rare words are expected to yield fewer postings in the scope than this, the next frequent word chooses candidates after
+    /// all, some of its own. Where they yield fewer memories than there are to be candidates, all frequent words do.
     /// </summary>
     private const int FewestPostings = 1_000;
 
@@ -30,11 +35,26 @@ internal sealed partial class MemoryTable
     private const int PostingsOfFrequent = 2_500;
 
     /// <summary>
-    /// Whether a word is looked for in the memories of a small scope, all such words in one pass, instead of in its index. That yields the
-    /// word's postings of the whole table, at 0.05 µs each whatever the filter, and each memory with it is read again for each word, at 4 µs. A
-    /// pass takes 5 µs a memory, and is worth it from two or three frequent words on.
+    /// Whether the frequent words are looked for in the memories of a small scope, all in one pass, instead of in their index. That yields a
+    /// word's postings of the whole table, at 0.05 µs each whatever the filter, and each memory with it is read again for each word, at 4 µs,
+    /// until enough pass the filter. The pass takes 2 µs for each memory that is visited and 3 for each in the scope.
     /// </summary>
-    private static readonly string IsScanned = $"@visited <= {MostPostings} AND frequency * (0.05 * @total + 4 * @visited) > 2 * @visited";
+    private static readonly string IsScanned =
+        $"""
+        frequency > 0 AND @scope <= {MostPostings} AND 2 * @visited + 3 * @scope < sum(
+            0.05 * frequency * @total + 4 * LEAST(frequency * @visited, {PostingsOfFrequent} * @visited / GREATEST(@scope, 1))) OVER ()
+        """;
+
+    /// <summary>
+    /// In how many memories of the scope a word stands: as many as were found, unless there were too many to find all of them, or it was not
+    /// looked for. Then as many as if its memories were spread evenly; and where more were found than that, between those and all of them.
+    /// </summary>
+    private const string DocumentFrequency =
+        """
+        CASE WHEN memories < most OR is_scanned THEN COALESCE(memories, 0)
+             WHEN memories > @scope * frequency THEN sqrt(memories * GREATEST(memories, LEAST(@scope, @total * frequency)))
+             ELSE @scope * frequency END
+        """;
 
     /// <summary>
     /// How often a word stands in a memory, from the one function that tells it without unpacking the vector (1 µs instead of 15):
@@ -67,31 +87,43 @@ internal sealed partial class MemoryTable
             FROM pg_stats, unnest(most_common_elems::text::text[], most_common_elem_freqs) AS seen (lexeme, frequency)
             WHERE schemaname = '{schema.Name}' AND tablename = 'memories' AND attname = 'content_tsv'
               AND seen.lexeme IS NOT NULL),
-        asked AS MATERIALIZED (
+        word AS MATERIALIZED (
             SELECT word.lexeme, ('''' || replace(replace(word.lexeme, '\', '\\'), '''', '''''') || '''')::tsquery AS term,
-                   COALESCE(common.frequency, 0) AS frequency
+                   COALESCE(common.frequency, 0) AS frequency, cardinality(word.positions) AS times
             FROM unnest({schema.TextVector}(@text)) AS word LEFT JOIN common USING (lexeme)
-            ORDER BY frequency, cardinality(word.positions) DESC, lexeme LIMIT {MostWords}),
+            ORDER BY frequency, times DESC, lexeme LIMIT {MostWordsOfText}),
+        asked AS MATERIALIZED (
+            SELECT * FROM word
+            WHERE (SELECT count(*) FROM word) <= {MostWords} OR frequency > 0
+               OR EXISTS (SELECT FROM {schema.Memories} WHERE content_tsv @@ word.term AND {filter})
+            ORDER BY frequency, times DESC, lexeme LIMIT {MostWords}),
         words AS MATERIALIZED (
-            SELECT *, {IsScanned} AS is_scanned,
-                   postings_so_far <= {MostPostings}
-                   OR (postings_so_far - postings) * LEAST(@scope / GREATEST(@visited, 1), 1) < {FewestPostings} AS is_chosen
-            FROM (SELECT *, @visited * frequency AS postings, @visited * sum(frequency) OVER (ORDER BY frequency, lexeme) AS postings_so_far
-                  FROM asked) AS counting),
-        posting AS MATERIALIZED (
-            {Postings(filter, $"postings <= {MostPostings}", MostPostings)}
+            SELECT *, CASE WHEN is_chosen AND postings <= {MostPostings} THEN {MostPostings} ELSE {PostingsOfFrequent} END AS most
+            FROM (SELECT *, is_scanned OR postings_so_far <= {MostPostings}
+                         OR (postings_so_far - postings) * LEAST(@scope / GREATEST(@visited, 1), 1) < {FewestPostings} AS is_chosen
+                  FROM (SELECT *, @visited * frequency AS postings, @visited * sum(frequency) OVER (ORDER BY frequency, lexeme) AS postings_so_far,
+                               {IsScanned} AS is_scanned
+                        FROM asked) AS counting) AS choosing),
+        chosen AS MATERIALIZED (
+            {Postings(filter, $"is_chosen AND NOT is_scanned AND most = {MostPostings}", MostPostings)}
             UNION ALL
-            {Postings(filter, $"postings > {MostPostings}", PostingsOfFrequent)}
+            {Postings(filter, $"is_chosen AND NOT is_scanned AND most = {PostingsOfFrequent}", PostingsOfFrequent)}
             UNION ALL
             SELECT words.lexeme, found.namespace, found.id, length(found.content_tsv), {Frequency("found.content_tsv", "words.term")}
             FROM (SELECT namespace, id, content_tsv || ''::tsvector AS content_tsv FROM {schema.Memories}
-                  WHERE (SELECT bool_or(is_scanned) FROM words WHERE is_chosen) AND {filter} OFFSET 0) AS found
-                 JOIN words ON words.is_chosen AND words.is_scanned AND found.content_tsv @@ words.term),
+                  WHERE (SELECT bool_or(is_scanned) FROM words) AND {filter} OFFSET 0) AS found
+                 JOIN words ON words.is_scanned AND found.content_tsv @@ words.term),
+        posting AS MATERIALIZED (
+            SELECT * FROM chosen
+            UNION ALL
+            {Postings(
+                filter,
+                $"CASE WHEN is_chosen THEN false ELSE (SELECT count(*) FROM (SELECT DISTINCT namespace, id FROM chosen) AS memory) < {candidates} END",
+                PostingsOfFrequent)}),
         counted AS MATERIALIZED (SELECT lexeme, count(*) AS memories FROM posting GROUP BY lexeme),
         weighed AS MATERIALIZED (
             SELECT lexeme, term, ln(1 + (GREATEST(@scope, document_frequency) - document_frequency + 0.5) / (document_frequency + 0.5)) AS weight
-            FROM (SELECT lexeme, term, CASE WHEN memories < {PostingsOfFrequent} OR postings <= {MostPostings} AND memories < {MostPostings} THEN memories ELSE GREATEST(COALESCE(memories, 0), @scope * frequency) END AS document_frequency
-                  FROM words LEFT JOIN counted USING (lexeme)) AS weighing),
+            FROM (SELECT lexeme, term, {DocumentFrequency} AS document_frequency FROM words LEFT JOIN counted USING (lexeme)) AS weighing),
         worded AS MATERIALIZED (
             SELECT namespace, id FROM posting JOIN weighed USING (lexeme)
             GROUP BY namespace, id ORDER BY {TermScore("frequency", "length")} DESC, id LIMIT {candidates})
@@ -104,6 +136,6 @@ internal sealed partial class MemoryTable
         FROM words CROSS JOIN LATERAL (
             SELECT namespace, id, content_tsv, length(content_tsv) AS length FROM {schema.Memories}
             WHERE content_tsv @@ words.term AND {filter} LIMIT {limit}) AS found
-        WHERE words.is_chosen AND NOT words.is_scanned AND {condition}
+        WHERE {condition}
         """;
 }

@@ -1,7 +1,7 @@
 namespace UnifiedMemory.Tests.Searching;
 
 /// <summary>The ranking in SQL against the formula.</summary>
-public sealed class Bm25Tests : StoreFixture
+public sealed partial class Bm25Tests : StoreFixture
 {
     private static readonly string[] Vocabulary = [.. Enumerable.Range(0, 80).Select(i => $"w{(char)('a' + (i / 26))}{(char)('a' + (i % 26))}")];
 
@@ -94,34 +94,6 @@ public sealed class Bm25Tests : StoreFixture
     }
 
     [Test]
-    public async Task In_a_large_scope_the_weight_of_a_word_is_that_of_the_scope()
-    {
-        // "common" stands in each memory of the agents, and in ten of the others; "tenth" in each tenth of all.
-        await InsertAsync(12_000, "agent", "'common filler' || i || CASE WHEN i % 10 = 0 THEN ' tenth' ELSE '' END");
-        await InsertAsync(12_000, "rag", "'filler' || i || CASE WHEN i % 1200 = 1 THEN ' common' WHEN i % 10 = 0 THEN ' tenth' ELSE '' END");
-        await TestServer.ExecuteAsync($"ANALYZE {Table}");
-
-        var matches = await Store.SearchAsync(new MemoryQuery("tenth common") { Mode = SearchMode.Text, Types = [MemoryType.Rag], Limit = 30 });
-
-        Assert.That(matches, Has.Count.EqualTo(30));
-        Assert.That(matches.Take(10).Select(match => match.Record.Content), Is.All.Contains("common"));
-        Assert.That(matches[0].TextScore, Is.EqualTo(Math.Log(1 + (11_990.5 / 10.5))).Within(15).Percent);
-    }
-
-    [Test]
-    public async Task In_a_large_scope_a_filter_does_not_hide_what_only_the_frequent_words_find()
-    {
-        // Of each hundredth one: 7 with the rarer word, and nearly all with the frequent one.
-        await InsertAsync(24_000, "rag", "'filler' || i || CASE WHEN i % 17 = 0 THEN ' rarer' ELSE '' END || CASE WHEN i % 2400 < 2000 THEN ' frequent' ELSE '' END", "CASE WHEN i % 100 = 0 THEN 'few' ELSE 'many' END");
-        await TestServer.ExecuteAsync($"ANALYZE {Table}");
-
-        var matches = await Store.SearchAsync(new MemoryQuery("rarer frequent") { Mode = SearchMode.Text, Kind = "few", Limit = 50 });
-
-        Assert.That(matches, Has.Count.EqualTo(50));
-        Assert.That(matches[0].Record.Content, Does.Contain("rarer"));
-    }
-
-    [Test]
     public async Task In_a_small_scope_of_a_large_table_scores_are_those_of_the_formula()
     {
         // Three words of the vocabulary are in each memory of the rest, and so looked for in the scope; the others in their index.
@@ -142,28 +114,6 @@ public sealed class Bm25Tests : StoreFixture
         }
     }
 
-    [Test]
-    public async Task Of_a_word_that_stands_in_each_memory_few_memories_are_read()
-    {
-        const int searches = 10;
-        await InsertAsync(24_000, "rag", "'everywhere filler' || i");
-        await TestServer.ExecuteAsync($"ANALYZE {Table}");
-
-        // A server process tells its counts when it ends.
-        await using (var store = NewStore(options => options.MaxPoolSize = 1))
-        {
-            for (var i = 0; i < searches; i++)
-                Assert.That(await store.SearchAsync(new MemoryQuery("everywhere") { Mode = SearchMode.Text }), Has.Count.EqualTo(10));
-        }
-
-        long read = 0;
-        await Eventually.TrueAsync(
-            async () => (read = await TestServer.ScalarAsync<long>(
-                $"SELECT idx_tup_fetch FROM pg_stat_all_tables WHERE schemaname = '{Prefix}memories' AND relname = 'memories'")) >= searches * 2_500,
-            "what the searches read is counted");
-        Assert.That(read, Is.LessThan(searches * 5_000), "of 240,000");
-    }
-
     private static IEnumerable<NewMemory> Documents(int count)
     {
         var random = new Random(1);
@@ -179,11 +129,4 @@ public sealed class Bm25Tests : StoreFixture
             };
         }
     }
-
-    private Task InsertAsync(int count, string type, string content, string kind = "NULL") => TestServer.ExecuteAsync(
-        $"""
-        INSERT INTO {Table} (namespace, id, memory_type, kind, content, content_hash, identity_hash, embedding)
-        SELECT 'default', gen_random_uuid(), '{type}', {kind}, {content}, sha256('{type}'), sha256(('{type} ' || i)::bytea), '[1,0,0,0,0,0,0,0]'
-        FROM generate_series(1, {count}) AS i
-        """);
 }
