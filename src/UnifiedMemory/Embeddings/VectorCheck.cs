@@ -15,16 +15,19 @@ internal static class VectorCheck
             return "there is no vector";
         if (vector.Length != dimensions)
             return Invariant($"the vector has {vector.Length} numbers instead of {dimensions}");
-        var zeros = 0;
+        var squares = 0f;
         for (var i = 0; i < vector.Length; i++)
         {
             if (!float.IsFinite(vector[i]))
                 return Invariant($"number {i} of the vector is {vector[i]}, which is not finite");
-            if (vector[i] == 0)
-                zeros++;
+            squares += vector[i] * vector[i];
         }
 
-        return zeros == vector.Length ? "all numbers of the vector are zero" : null;
+        if (Array.TrueForAll(vector, number => number == 0))
+            return "all numbers of the vector are zero";
+
+        // pgvector adds the squares up in single precision, and a cosine of nothing or infinity is NaN.
+        return squares > 0 && float.IsFinite(squares) ? null : $"the numbers of the vector are too {(squares > 0 ? "large" : "small")} to be compared";
     }
 
     /// <summary>The Euclidean length of the vector.</summary>

@@ -167,6 +167,8 @@ internal sealed class EmbedderIsolationTests : EmbedderFixture
         ([1, float.NaN, 3, 4], "NaN"),
         ([1, 2, float.PositiveInfinity, 4], "not finite"),
         ([0, 0, 0, 0], "zero"),
+        ([1e-25f, 1e-25f, 1e-25f, 1e-25f], "too small"),
+        ([1e25f, 1e25f, 1e25f, 1e25f], "too large"),
         (null, "no vector"),
     ];
 
