@@ -36,7 +36,8 @@ internal static partial class NamedDates
 
     private const string MonthDayYear = $@"{Month}\.?{Gap}(the{Gap})?{Day}{BeforeYear}{Year}(?!\w)";
 
-    private const string MonthYear = $@"{Month}{BeforeYear}(of{Gap})?{Year}(?!\w)";
+    /// <summary>Of these centuries only: "may 1000 users" and "march 1500 miles" are no months.</summary>
+    private const string MonthYear = $@"{Month}{BeforeYear}(of{Gap})?(?<year>(19|20)[0-9]{{2}})(?!\w)";
 
     private const string IsoMonth = $@"(?<!-){Year}-(?<number>[0-9]{{2}})(?!-?\w)";
 

@@ -83,6 +83,8 @@ public sealed class NamedDatesTests
     [TestCase("2023-05-08x")]
     [TestCase("555-2023-05-08")]
     [TestCase("may I, 2 or 3 times")]
+    [TestCase("how many may 1000 users ask")]
+    [TestCase("they march 1500 miles")]
     [TestCase("٨ May ٢٠٢٣", Description = "digits of another script")]
     [TestCase("last week")]
     [TestCase("")]
