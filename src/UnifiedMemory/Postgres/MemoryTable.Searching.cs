@@ -79,7 +79,6 @@ internal sealed partial class MemoryTable
     /// </summary>
     private static IReadOnlyList<(string Name, string Value)> Settings(SearchPlan plan) => plan switch
     {
-        { OfFew: true } => [("plan_cache_mode", "force_custom_plan")],
         { Index: null } =>
         [
             ("random_page_cost", "1.1"),
@@ -97,5 +96,8 @@ internal sealed partial class MemoryTable
             yield break;
         yield return ("hnsw.iterative_scan", "relaxed_order");
         yield return ("hnsw.max_scan_tuples", Math.Max(20_000, 2 * plan.Candidates).ToString(CultureInfo.InvariantCulture));
+
+        // A scan ends at so many times work_mem, too: 4 MB are used up by some 17,000.
+        yield return ("hnsw.scan_mem_multiplier", Math.Clamp(plan.Candidates / 5_000, 1, 1_000).ToString(CultureInfo.InvariantCulture));
     }
 }

@@ -10,9 +10,4 @@ namespace UnifiedMemory.Searching;
 internal sealed record SearchPlan(VectorIndex? Index, int Effort, int Candidates, bool Iterative)
 {
     public static SearchPlan Exact { get; } = new(null, 0, 0, Iterative: false);
-
-    /// <summary>For so few memories that setting the server up for a good plan would take longer than a poor one.</summary>
-    public static SearchPlan ExactOfFew { get; } = Exact with { OfFew = true };
-
-    public bool OfFew { get; private init; }
 }

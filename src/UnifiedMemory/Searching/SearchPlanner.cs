@@ -18,8 +18,6 @@ internal static class SearchPlanner
     /// </summary>
     private const double Reserve = 3.5;
 
-    private const double Few = 2_000;
-
     // Microseconds on the machine of benchmarks/README.md; what counts is how they relate.
     private const double Visit = 2;
     private const double Comparison = 1.5;
@@ -35,7 +33,7 @@ internal static class SearchPlanner
     public static SearchPlan Choose(int wanted, MemoryFilter filter, ScopeStatistics scope, IEnumerable<VectorIndex> indexes)
     {
         var condition = filter.Metadata is null ? 0 : MetadataCondition;
-        var best = scope.Visited <= Few ? SearchPlan.ExactOfFew : SearchPlan.Exact;
+        var best = SearchPlan.Exact;
         var lowest = (scope.Visited * (Visit + condition)) + (scope.Matching * Comparison);
         foreach (var index in indexes.Where(index => index.Type is null || filter.Types is [var type] && index.Type == type))
         {
