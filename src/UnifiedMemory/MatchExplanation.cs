@@ -4,7 +4,7 @@ namespace UnifiedMemory;
 
 /// <summary>
 /// Why a memory was found: its score is (<see cref="Vector"/> + <see cref="Text"/> + <see cref="Neighbours"/> + <see cref="Time"/>)
-/// · <see cref="Recency"/> · <see cref="Importance"/>.
+/// · <see cref="Recency"/> · <see cref="Importance"/>. A sum below 0 is divided by the two instead: being old makes nothing better.
 /// </summary>
 public sealed record MatchExplanation
 {

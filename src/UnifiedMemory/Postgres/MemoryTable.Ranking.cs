@@ -24,7 +24,7 @@ internal sealed partial class MemoryTable
     /// <param name="candidates">How many each half contributes.</param>
     /// <param name="cancellationToken">Ends the statement.</param>
     /// <returns>The matches, and how many candidates the vectors had, before the minimum similarity.</returns>
-    public Task<(List<MemoryMatch> Matches, int Nearest)> RankAsync(
+    public async Task<(List<MemoryMatch> Matches, int Nearest)> RankAsync(
         MemoryQuery query, float[]? vector, SearchPlan plan, ScopeStatistics scope, int candidates, CancellationToken cancellationToken)
     {
         var dates = query.TimeWeight > 0 ? NamedDates.In(query.Text) : [];
@@ -46,17 +46,16 @@ internal sealed partial class MemoryTable
         var settings = new LocalSettings(
             plan.Index is null ? Settings(SearchPlan.Exact) : [.. Settings(SearchPlan.Exact), .. Effort(plan), ("enable_seqscan", "off")], IsDistributed);
         var sql = RankSql(query, plan, FilterSql.From(query, parameters).ToString(), candidates);
-        return database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
-        {
-            var rows = await MemoryReader.QueryAsync(connection, settings, sql, parameters, MatchRow.Read, token).ConfigureAwait(false);
-            var neighbours = rows.Where(row => row.NeighbourOf is not null)
-                .OrderBy(row => row.Record!.CreatedAt).ThenBy(row => row.Id).ToLookup(row => row.NeighbourOf, row => row.Record!);
-            var matches = rows.Where(row => row.NeighbourOf is null && row.Record is not null)
-                .OrderByDescending(row => row.Score).ThenBy(row => row.Id).ToList();
-            if (query.Diversity > 0)
-                matches = MarginalRelevance.Choose(matches, query.Limit, query.Diversity);
-            return (matches.Select(row => row.ToMatch(query.Mode, [.. neighbours[row.Id]])).ToList(), rows.Max(row => row.Nearest));
-        }, cancellationToken);
+        var rows = await database.ReadAsync(
+            "search", query.ReadYourWrites,
+            (connection, token) => MemoryReader.QueryAsync(connection, settings, sql, parameters, MatchRow.Read, token), cancellationToken).ConfigureAwait(false);
+        var neighbours = rows.Where(row => row.NeighbourOf is not null)
+            .OrderBy(row => row.Record!.CreatedAt).ThenBy(row => row.Id).ToLookup(row => (row.Record!.Namespace, row.NeighbourOf!.Value), row => row.Record!);
+        var matches = rows.Where(row => row.NeighbourOf is null && row.Record is not null)
+            .OrderByDescending(row => row.Score).ThenByDescending(row => row.Similarity).ThenBy(row => row.Id).ToList();
+        if (query.Diversity > 0)
+            matches = MarginalRelevance.Choose(matches, query.Limit, query.Diversity, cancellationToken);
+        return (matches.Select(row => row.ToMatch(query.Mode, [.. neighbours[(row.Record!.Namespace, row.Id)]])).ToList(), rows.Max(row => row.Nearest));
     }
 
     private string RankSql(MemoryQuery query, SearchPlan plan, string filter, int candidates)
@@ -95,9 +94,10 @@ internal sealed partial class MemoryTable
                        1 + @importance_weight * (importance - 0.5::float8) AS importance_factor
                 FROM parted {(besides ? "LEFT JOIN surrounded USING (namespace, id)" : "")}),
             final AS MATERIALIZED (
-                SELECT *, (vector_part + text_part + neighbour_part + time_part) * recency_factor * importance_factor AS score
-                FROM summed {(byVector ? "" : "WHERE text_part + neighbour_part > 0")}
-                ORDER BY score DESC, id LIMIT {(query.Diversity > 0 ? Math.Max(candidates, query.Limit) : query.Limit)})
+                SELECT *, CASE WHEN parts >= 0 THEN parts * factor ELSE parts / factor END AS score
+                FROM (SELECT *, vector_part + text_part + neighbour_part + time_part AS parts, recency_factor * importance_factor AS factor
+                      FROM summed {(byVector ? "" : "WHERE text_part + neighbour_part > 0")}) AS scoring
+                ORDER BY score DESC, similarity DESC, id LIMIT {(query.Diversity > 0 ? candidates : query.Limit)})
             SELECT {MemoryReader.Columns}, similarity, text_score, vector_rank::int, text_rank::int, score,
                    vector_part, text_part, neighbour_part, time_part, recency_factor, importance_factor,
                    {(query.Diversity > 0 ? "embedding::real[]" : "NULL::real[]")}, nearest, NULL::uuid

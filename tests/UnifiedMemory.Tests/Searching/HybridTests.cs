@@ -60,7 +60,8 @@ public sealed class HybridTests : StoreFixture
                 foreach (var match in matches)
                 {
                     var why = match.Explanation;
-                    Assert.That(match.Score, Is.EqualTo((why.Vector + why.Text + why.Neighbours + why.Time) * why.Recency * why.Importance).Within(1e-9));
+                    var (parts, factor) = (why.Vector + why.Text + why.Neighbours + why.Time, why.Recency * why.Importance);
+                    Assert.That(match.Score, parts >= 0 ? Is.EqualTo(parts * factor).Within(1e-9) : Is.EqualTo(parts / factor).Within(1e-6).Percent);
                     Assert.That(match.Similarity, Is.AtLeast(query.MinimumSimilarity ?? -1.00001));
                     Assert.That(match.Similarity, Is.EqualTo(query.Mode == SearchMode.Text ? 0 : _vectors.Cosine(query.Text, match.Record.Content)).Within(1e-5));
                     Assert.That(match.TextScore, query.Mode == SearchMode.Vector ? Is.Null : Is.AtLeast(0));
@@ -101,7 +102,13 @@ public sealed class HybridTests : StoreFixture
         var text = await Store.SearchAsync(query with { Mode = SearchMode.Text });
         var vector = await Store.SearchAsync(query with { Mode = SearchMode.Vector });
 
-        Assert.That(Ids(await Store.SearchAsync(query with { TextWeight = 1 })).Take(text.Count), Is.EqualTo(Ids(text)));
+        var words = await Store.SearchAsync(query with { TextWeight = 1 });
+        Assert.That(Ids(words).Take(text.Count), Is.EquivalentTo(Ids(text)));
+        Assert.That(
+            words.Take(text.Count).Select(match => (match.TextScore, -match.Similarity)), Is.Ordered.Descending.By("Item1").Then.Ascending.By("Item2"),
+            "of equal words the most similar first");
+        Assert.That(
+            Ids(words).Skip(text.Count), Is.EqualTo(Ids(vector).Except(Ids(text))).And.Not.Empty, "those without a word by similarity");
         Assert.That(Ids(await Store.SearchAsync(query with { TextWeight = 0 })), Is.EqualTo(Ids(vector)));
     }
 

@@ -88,6 +88,21 @@ public sealed class SignalTests : StoreFixture
     }
 
     [Test]
+    public async Task What_points_away_from_the_query_is_not_better_for_being_old_or_unimportant()
+    {
+        await StoreAsync(110, "new", memory => memory);
+        await StoreAsync(110.1, "old", memory => memory with { CreatedAt = DateTimeOffset.UtcNow - (10 * Day) });
+        await StoreAsync(110.2, "unimportant", memory => memory with { Importance = 0 });
+
+        var byAge = await SearchAsync(0, "anything", query => query with { Mode = SearchMode.Vector, RecencyHalfLife = Day });
+        var byImportance = await SearchAsync(0, "anything", query => query with { Mode = SearchMode.Vector, ImportanceWeight = 1 });
+
+        Assert.That(byAge.Select(match => match.Score), Is.All.Negative);
+        Assert.That(Contents(byAge), Is.EqualTo(new[] { "new", "unimportant", "old" }));
+        Assert.That(Contents(byImportance), Is.EqualTo(new[] { "new", "old", "unimportant" }));
+    }
+
+    [Test]
     public async Task Diversity_spreads_over_the_clusters_and_none_changes_nothing()
     {
         foreach (var (angle, cluster) in new[] { (10, "a"), (-25, "b"), (60, "c") })
