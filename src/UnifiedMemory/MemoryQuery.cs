@@ -33,7 +33,8 @@ public sealed record MemoryQuery(string Text) : MemoryFilter
 
     /// <summary>
     /// How many memories before and after a hit, in its session and in the order of <see cref="MemoryRecord.CreatedAt"/>, raise its
-    /// score, 0 to 10: the answer often stands beside the words of the question. Default: 0.
+    /// score, 0 to 10: the answer often stands beside the words of the question. Memories that do not fulfil the filter are passed over.
+    /// Default: 0.
     /// </summary>
     public int Neighbours { get; init; }
 
@@ -45,23 +46,27 @@ public sealed record MemoryQuery(string Text) : MemoryFilter
 
     /// <summary>
     /// How much a memory gains whose <see cref="MemoryRecord.CreatedAt"/> is near a date that the text names, 0 to 1 of a best score:
-    /// <c>8 May 2023</c>, <c>May 8, 2023</c>, <c>2023-05-08</c>, <c>May 2023</c>. A text without a date gains nothing. Default: 0.
+    /// <c>8 May 2023</c>, <c>May 8, 2023</c>, <c>2023-05-08</c>, <c>May 2023</c>, <c>in 2023</c>: English, days of UTC, in the first 2,000
+    /// characters. A text without a date gains nothing. It orders what the words and the vector found, at least 100 memories; to find
+    /// all of a time, set <see cref="MemoryFilter.CreatedFrom"/> and <see cref="MemoryFilter.CreatedBefore"/>. Default: 0.
     /// </summary>
     public double TimeWeight { get; init; }
 
     /// <summary>
-    /// The age at which a memory's score is halved: score · 2^(−age / half-life). Default: none, age does not matter.
+    /// The age at which a memory's score is halved: score · 2^(−age / half-life). It orders what the words and the vector found, at least
+    /// 100 memories. Default: none, age does not matter.
     /// </summary>
     public TimeSpan? RecencyHalfLife { get; init; }
 
     /// <summary>
-    /// How much <see cref="MemoryRecord.Importance"/> matters, 0 to 1: score · (1 + weight · (importance − 0.5)). Default: 0.
+    /// How much <see cref="MemoryRecord.Importance"/> matters, 0 to 1: score · (1 + weight · (importance − 0.5)). It orders what the words
+    /// and the vector found, at least 100 memories. Default: 0.
     /// </summary>
     public double ImportanceWeight { get; init; }
 
     /// <summary>
     /// How much the matches shall differ from each other, 0 to 1, by maximal marginal relevance: (1 − d) · score / best score
-    /// − d · similarity to the closest one already chosen; they come in the order in which they were chosen. Carbonell and Goldstein, https://doi.org/10.1145/290941.291025. It never helped recall
+    /// − d · similarity to the closest one already chosen (0 at least); they come in the order in which they were chosen. Carbonell and Goldstein, https://doi.org/10.1145/290941.291025. It never helped recall
     /// where it was measured. Default: 0.
     /// </summary>
     public double Diversity { get; init; }

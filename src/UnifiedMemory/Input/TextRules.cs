@@ -30,7 +30,7 @@ internal static class TextRules
     public static void RequireContent(string? text, string name, int maxBytes)
     {
         if (string.IsNullOrWhiteSpace(text))
-            throw new ArgumentException($"{name} is blank. A memory needs a text that can be embedded.");
+            throw new ArgumentException($"{name} is blank. Give a text that can be embedded.");
         RequireStorable(text, name, int.MaxValue);
         var bytes = Encoding.UTF8.GetByteCount(text);
         if (bytes > maxBytes)

@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using NpgsqlTypes;
 
 namespace UnifiedMemory.Postgres;
@@ -8,6 +10,9 @@ namespace UnifiedMemory.Postgres;
 /// <param name="Others">What is looked at row by row.</param>
 internal readonly record struct FilterSql(string Indexed, string Others)
 {
+    /// <summary>A thousand keys are kept, and a condition may hold megabytes.</summary>
+    private const int LongestKey = 1_024;
+
     /// <summary>Expiry hides at once, by the server's clock; purging comes later.</summary>
     public const string Visible = "(expires_at IS NULL OR expires_at > now())";
 
@@ -48,15 +53,21 @@ internal readonly record struct FilterSql(string Indexed, string Others)
     }
 
     /// <summary>
-    /// Filters with equal keys mean the same memories, but that times count to the hour: "the last 90 days" is one scope. Made for every
+    /// Filters with equal keys mean the same memories, but that times count to the minute: "the last 90 days" is one scope. Made for every
     /// search. No value holds U+0000.
     /// </summary>
     public static string KeyOf(MemoryFilter filter)
     {
+        var key = Written(filter);
+        return key.Length <= LongestKey ? key : Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(key)));
+    }
+
+    private static string Written(MemoryFilter filter)
+    {
         var key = string.Create(
             CultureInfo.InvariantCulture,
             $"{filter.Namespace}\0{List(filter.Types)}\0{filter.Kind}\0{filter.AgentId}\0{filter.SessionId}\0{filter.WorkflowId}\0{filter.SourceSystem}\0"
-            + $"{List(filter.Tags)}\0{Hour(filter.CreatedFrom)}\0{Hour(filter.CreatedBefore)}\0");
+            + $"{List(filter.Tags)}\0{Minute(filter.CreatedFrom)}\0{Minute(filter.CreatedBefore)}\0");
         if (filter.Metadata is not { } metadata)
             return key;
         var parameters = new SqlParameters();
@@ -65,7 +76,7 @@ internal readonly record struct FilterSql(string Indexed, string Others)
 
         static string List<T>(IReadOnlyCollection<T> values) => values.Count == 0 ? "" : string.Join('\0', values.Select(value => $"{value}").Prepend($"{values.Count}"));
 
-        static long? Hour(DateTimeOffset? time) => time?.UtcTicks / TimeSpan.TicksPerHour;
+        static long? Minute(DateTimeOffset? time) => time?.UtcTicks / TimeSpan.TicksPerMinute;
 
         static string Text(object? value) =>
             value is string[] texts ? List(texts) : Convert.ToString(value, CultureInfo.InvariantCulture) ?? "";
