@@ -46,13 +46,12 @@ internal sealed class Report(string directory)
 
     public async Task SaveAsync(string? json)
     {
-        await File.WriteAllTextAsync(Path.Combine(Directory, "results.md"), _text.ToString());
-        if (json is null)
-            return;
-        var values = _values.Select(value => (JsonNode)new JsonObject { ["name"] = value.Key, ["value"] = value.Value });
-        await File.WriteAllTextAsync(json, new JsonArray([.. values]).ToJsonString(Indented));
-    }
+        if (json is not null)
+        {
+            var values = _values.Select(value => (JsonNode)new JsonObject { ["name"] = value.Key, ["value"] = value.Value });
+            await File.WriteAllTextAsync(json, new JsonArray([.. values]).ToJsonString(Indented));
+        }
 
-    /// <summary>The lowest or highest of a side over all cases: a target that says "always".</summary>
-    public double Lowest(string suffix) => _values.Where(value => value.Key.EndsWith(suffix, StringComparison.Ordinal)).Min(value => value.Value);
+        await File.WriteAllTextAsync(Path.Combine(Directory, "results.md"), _text.ToString());
+    }
 }

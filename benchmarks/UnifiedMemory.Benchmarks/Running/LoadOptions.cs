@@ -13,6 +13,9 @@ internal sealed record LoadOptions
 
     public static IReadOnlyList<string> AllParts { get; } = ["bulk", "store", "insights", "overhead", "search", "modes", "callers", "recall", "sizes"];
 
+    /// <summary>In fewer not each search has twenty memories to find: type and range together leave one in two hundred.</summary>
+    private const int FewestRows = 5_000;
+
     public bool Quick { get; private init; }
 
     public int Rows { get; private init; }
@@ -35,7 +38,7 @@ internal sealed record LoadOptions
     /// <summary>Queries, which are also those whose recall is measured.</summary>
     public int Queries => Quick ? 60 : 100;
 
-    /// <exception cref="ArgumentException">An argument is not known, or lacks its value.</exception>
+    /// <exception cref="ArgumentException">An argument is not known, lacks its value, or has a wrong one.</exception>
     public static LoadOptions Parse(IReadOnlyList<string> arguments)
     {
         var options = new LoadOptions();
@@ -45,8 +48,8 @@ internal sealed record LoadOptions
             options = argument switch
             {
                 "--quick" => options with { Quick = true },
-                "--rows" => options with { Rows = int.Parse(Next(), System.Globalization.CultureInfo.InvariantCulture) },
-                "--links" => options with { Links = int.Parse(Next(), System.Globalization.CultureInfo.InvariantCulture) },
+                "--rows" => options with { Rows = ParseRows(Next()) },
+                "--links" => options with { Links = ParseLinks(Next()) },
                 "--json" => options with { Json = Next() },
                 "--output" => options with { Output = Next() },
                 _ when argument == "scale" || AllParts.Contains(argument) => options with { Parts = [.. options.Parts, argument] },
@@ -63,4 +66,15 @@ internal sealed record LoadOptions
             ScaleRows = options.Rows > 0 ? options.Rows : options.Quick ? 100_000 : 1_000_000,
         };
     }
+
+    private static int ParseLinks(string text) =>
+        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var links) && links is >= 2 and <= 100
+            ? links
+            : throw new ArgumentException($"'{text}' is no number of links: 2 to 100.\n{Usage}");
+
+    /// <exception cref="ArgumentException">It is no number, or one that is too small or too large.</exception>
+    public static int ParseRows(string text) =>
+        int.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var rows) && rows >= FewestRows
+            ? rows
+            : throw new ArgumentException($"'{text}' is not a number of rows: it is {FewestRows:N0} to {int.MaxValue:N0}.\n{Usage}");
 }

@@ -10,10 +10,9 @@ namespace UnifiedMemory.Benchmarks.Running;
 /// <summary>The parts that were asked for, in one run on one server, and their report.</summary>
 internal static class LoadRun
 {
-    public static async Task RunAsync(LoadOptions options)
+    public static async Task RunAsync(LoadOptions options, Report report)
     {
         var started = Stopwatch.GetTimestamp();
-        var report = new Report(options.Output);
         var set = new SearchSet(SearchedTable.SchemaOf(options.Rows), options.Rows, options.Queries);
         report.Line(string.Create(CultureInfo.InvariantCulture, $"{DateTime.UtcNow:yyyy-MM-dd}; {options.Rows:N0} memories of {ClusteredVectors.Dimensions} dimensions"));
         report.Line($"{Environment.ProcessorCount} cores{Processor()}, {RuntimeInformation.OSDescription}; load {Load()} before the run");

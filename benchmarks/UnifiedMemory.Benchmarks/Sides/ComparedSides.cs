@@ -40,8 +40,7 @@ internal sealed record ComparedSides(LibrarySide Library, RawSide Raw, EfSide Ef
     {
         foreach (var one in (string[])[prefix, $"{prefix}raw_"])
         {
-            await using var library = await LibrarySide.CreateAsync(
-                one, new LookupEmbeddingProvider(), settings => settings.Indexes.Threshold = 1);
+            await using var library = await LibrarySide.CreateAsync(one, new LookupEmbeddingProvider());
             await library.BuildIndexesAsync();
         }
 

@@ -12,7 +12,8 @@ internal sealed class LibrarySide : ISide
         _provider = provider;
         var options = new UnifiedMemoryOptions { ConnectionString = BenchmarkServer.ConnectionString, SchemaPrefix = prefix };
 
-        // The small type has an index of its own in a quick run, too; and a million memories fit.
+        // Few memories have an index, too, and so has the small type in a quick run; and a million memories fit.
+        options.Indexes.Threshold = 1;
         options.Indexes.TypeThreshold = 1_000;
         options.Indexes.MaxMemoryBytes = 4L * 1024 * 1024 * 1024;
         configure?.Invoke(options);

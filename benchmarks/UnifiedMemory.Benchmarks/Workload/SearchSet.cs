@@ -37,7 +37,7 @@ internal sealed class SearchSet(string schema, int rows, int count)
             there += truth[i].Count;
         }
 
-        return new Answers(fewest, (double)found / there);
+        return new Answers(fewest, there == 0 ? 1 : (double)found / there);
     }
 
     private async Task<IReadOnlyList<HashSet<Guid>>> TruthAsync(SearchCase searched)
@@ -69,5 +69,5 @@ internal sealed class SearchSet(string schema, int rows, int count)
     }
 }
 
-/// <summary>What a side found: the fewest rows of a query, and the share of the true ones over all queries.</summary>
+/// <summary>What a side found: the fewest rows of a query, and the share of the true ones over all queries, 1 when there are none.</summary>
 internal sealed record Answers(int Fewest, double Recall);

@@ -24,8 +24,11 @@ internal static class SearchedTable
     public static async Task EnsureAsync(int rows)
     {
         var (schema, started) = (SchemaOf(rows), Stopwatch.GetTimestamp());
-        if (await BenchmarkServer.QueryAsync<bool>($"SELECT to_regclass('{EfSchemaOf(rows)}.memories_embedding') IS NOT NULL"))
+        if (await BenchmarkServer.QueryAsync<bool>(
+            $"SELECT to_regclass('{schema}.memories_embedding') IS NOT NULL AND to_regclass('{EfSchemaOf(rows)}.memories_embedding') IS NOT NULL"))
+        {
             return;
+        }
 
         await BenchmarkServer.ExecuteAsync($"DROP SCHEMA IF EXISTS {schema} CASCADE");
         var provider = new LookupEmbeddingProvider();
