@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.RegularExpressions;
 using Npgsql;
 using NpgsqlTypes;
@@ -18,9 +19,11 @@ internal sealed partial class StatementsSide : IAsyncDisposable
 
     private readonly NpgsqlDataSource _dataSource = RawSide.Connect([]);
     private readonly string _select;
-    private readonly string _effort;
 
-    private StatementsSide(string select, string effort) => (_select, _effort) = (select, effort);
+    private StatementsSide(string select, int effort) => (_select, Effort) = (select, effort);
+
+    /// <summary>The <c>hnsw.ef_search</c> that the library sends.</summary>
+    public int Effort { get; }
 
     /// <summary>Listens to one search of the library.</summary>
     public static async Task<StatementsSide> LikeAsync(LibrarySide library, SearchText text)
@@ -40,7 +43,7 @@ internal sealed partial class StatementsSide : IAsyncDisposable
 
         // The trace has no values. Through an index the effort is the number of candidates; where it is not, the settings are more.
         return statements.Split(";" + Environment.NewLine) is [Settings, var select] && Candidates().Match(select) is { Success: true } candidates
-            ? new StatementsSide(select, candidates.Groups[1].Value)
+            ? new StatementsSide(select, int.Parse(candidates.Groups[1].Value, CultureInfo.InvariantCulture))
             : throw new InvalidOperationException($"The library's search through its index was not in the trace, but '{statements}'.");
     }
 
@@ -49,7 +52,7 @@ internal sealed partial class StatementsSide : IAsyncDisposable
         await using var connection = await _dataSource.OpenConnectionAsync();
         await using var batch = new NpgsqlBatch(connection);
         var settings = new NpgsqlBatchCommand(Settings);
-        foreach (var value in (string[])["off", "force_generic_plan", _effort])
+        foreach (var value in (string[])["off", "force_generic_plan", Effort.ToString(CultureInfo.InvariantCulture)])
             settings.Parameters.Add(new NpgsqlParameter<string> { TypedValue = value, NpgsqlDbType = NpgsqlDbType.Text });
         batch.BatchCommands.Add(settings);
         var search = new NpgsqlBatchCommand(_select);
