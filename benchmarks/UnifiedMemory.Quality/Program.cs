@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Npgsql;
 using UnifiedMemory;
 using UnifiedMemory.Quality;
 using UnifiedMemory.Quality.Reporting;
@@ -12,9 +13,12 @@ IReadOnlyList<RetrievalSet> sets;
 try
 {
     arguments = QualityArguments.Parse(args);
-    sets = SetFolder.LoadAll(arguments.DataDirectory);
+    sets = Answerable(SetFolder.LoadAll(arguments.DataDirectory));
+
+    // Where it cannot be written, that is known before anything is measured.
+    await WriteScoresAsync([], CancellationToken.None);
 }
-catch (Exception exception) when (exception is ArgumentException or InvalidDataException or IOException)
+catch (Exception exception) when (exception is ArgumentException or InvalidDataException or IOException or UnauthorizedAccessException)
 {
     Console.Error.WriteLine(exception.Message);
     return 2;
@@ -41,11 +45,26 @@ try
 
     TargetTable.Write(sets, scores);
     Console.WriteLine($"{server}; {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s.");
-    if (arguments.JsonFile is { } file)
-        await ScoreFile.WriteAsync(file, scores, cancel.Token);
+    await WriteScoresAsync(scores, cancel.Token);
     return 0;
 }
 catch (OperationCanceledException) when (cancel.IsCancellationRequested)
 {
     return 130;
 }
+catch (Exception exception) when (exception is InvalidDataException or ArgumentException or UnifiedMemoryException or NpgsqlException)
+{
+    Console.Error.WriteLine(exception.Message);
+    return 1;
+}
+
+static IReadOnlyList<RetrievalSet> Answerable(IReadOnlyList<RetrievalSet> sets)
+{
+    foreach (var empty in sets.Where(set => set.Questions.Count == 0))
+        Console.Error.WriteLine($"The set '{empty.Name}' has no question with evidence, and is left out.");
+    var answerable = sets.Where(set => set.Questions.Count > 0).ToList();
+    return answerable.Count > 0 ? answerable : throw new InvalidDataException("There is no set to measure.");
+}
+
+Task WriteScoresAsync(IReadOnlyList<Score> scores, CancellationToken token) =>
+    arguments.JsonFile is { } file ? ScoreFile.WriteAsync(file, scores, token) : Task.CompletedTask;

@@ -20,7 +20,7 @@ internal sealed record Score(string Set, string Mode, string Category, string Me
     public static IEnumerable<Score> Of(RetrievalSet set, string mode, IReadOnlyList<IReadOnlyList<string>> found)
     {
         var questions = set.Questions.Zip(found).ToList();
-        var categories = questions.Where(one => one.First.Category is not null)
+        var categories = questions.Where(one => one.First.Category is not (null or All))
             .GroupBy(one => one.First.Category!)
             .OrderBy(one => one.Key, StringComparer.Ordinal)
             .Select(one => (one.Key, one.ToList()))

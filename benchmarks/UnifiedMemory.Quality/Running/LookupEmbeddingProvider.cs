@@ -11,15 +11,16 @@ internal sealed class LookupEmbeddingProvider : IEmbeddingProvider
     /// <exception cref="InvalidDataException">The set has two vectors for one text.</exception>
     public LookupEmbeddingProvider(RetrievalSet set)
     {
+        Dimensions = set.Dimensions;
         foreach (var (memory, vector) in set.Documents)
-            Add(_documents, memory.Content, vector);
+            Add(_documents, memory.Content, vector, set.Name);
         foreach (var question in set.Questions)
-            Add(_queries, question.Text, question.Vector);
+            Add(_queries, question.Text, question.Vector, set.Name);
     }
 
     public string Model => "as given";
 
-    public int Dimensions => VectorFile.Dimensions;
+    public int Dimensions { get; }
 
     public EmbeddingLimits Limits { get; } = new(MaxBatchItems: 10_000, MaxBatchCharacters: int.MaxValue);
 
@@ -32,9 +33,9 @@ internal sealed class LookupEmbeddingProvider : IEmbeddingProvider
             : throw new EmbeddingRejectedException($"The set has no vector for this text of {text.Length:N0} characters."))]);
     }
 
-    private static void Add(Dictionary<string, float[]> vectors, string text, float[] vector)
+    private static void Add(Dictionary<string, float[]> vectors, string text, float[] vector, string set)
     {
         if (!vectors.TryAdd(text, vector) && !vectors[text].AsSpan().SequenceEqual(vector))
-            throw new InvalidDataException($"The set has two vectors for one text of {text.Length:N0} characters.");
+            throw new InvalidDataException($"The set '{set}' has two vectors for one text of {text.Length:N0} characters.");
     }
 }

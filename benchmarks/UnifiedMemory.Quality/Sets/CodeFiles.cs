@@ -20,13 +20,13 @@ internal static class CodeFiles
             .Select(one => (
                 new NewMemory(one.Line.Code, MemoryType.Rag) { Namespace = Namespace, WorkflowId = one.Line.Id }, one.Vector));
         var questions = SetFolder.Read<Asked>(folder, Queries)
-            .Where(one => one.Line.Relevant.Count > 0)
+            .Where(one => one.Line.Relevant?.Count > 0)
             .Select(one => new Question(
-                Namespace, Category: null, one.Line.Query, one.Line.Relevant.ToHashSet(StringComparer.Ordinal), one.Vector));
+                Namespace, Category: null, one.Line.Query, one.Line.Relevant!.ToHashSet(StringComparer.Ordinal), one.Vector));
         return new RetrievalSet(name, IsConversations: false, [.. documents], [.. questions]);
     }
 
     private sealed record Function([property: JsonRequired] string Id, [property: JsonRequired] string Code);
 
-    private sealed record Asked([property: JsonRequired] string Query, [property: JsonRequired] IReadOnlyList<string> Relevant);
+    private sealed record Asked([property: JsonRequired] string Query, [property: JsonRequired] IReadOnlyList<string>? Relevant);
 }

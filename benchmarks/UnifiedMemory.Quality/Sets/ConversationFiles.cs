@@ -36,9 +36,9 @@ internal static class ConversationFiles
         }
 
         var questions = SetFolder.Read<Asked>(folder, Questions)
-            .Where(one => one.Line.Evidence.Count > 0)
+            .Where(one => one.Line.Evidence?.Count > 0)
             .Select(one => new Question(
-                one.Line.Conversation, one.Line.Category, one.Line.Question, one.Line.Evidence.ToHashSet(StringComparer.Ordinal), one.Vector));
+                one.Line.Conversation, one.Line.Category, one.Line.Question, one.Line.Evidence!.ToHashSet(StringComparer.Ordinal), one.Vector));
         return new RetrievalSet(name, IsConversations: true, documents, [.. questions]);
     }
 
@@ -52,7 +52,7 @@ internal static class ConversationFiles
 
     private sealed record Asked(
         [property: JsonRequired] string Conversation,
-        [property: JsonRequired] string Category,
+        string? Category,
         [property: JsonRequired] string Question,
-        [property: JsonRequired] IReadOnlyList<string> Evidence);
+        [property: JsonRequired] IReadOnlyList<string>? Evidence);
 }

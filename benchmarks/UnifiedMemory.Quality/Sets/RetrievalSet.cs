@@ -6,4 +6,8 @@ namespace UnifiedMemory.Quality.Sets;
 /// <param name="Documents">The memories and their vectors. <see cref="NewMemory.WorkflowId"/> is the name by which evidence names it.</param>
 /// <param name="Questions">The questions that have evidence.</param>
 internal sealed record RetrievalSet(
-    string Name, bool IsConversations, IReadOnlyList<(NewMemory Memory, float[] Vector)> Documents, IReadOnlyList<Question> Questions);
+    string Name, bool IsConversations, IReadOnlyList<(NewMemory Memory, float[] Vector)> Documents, IReadOnlyList<Question> Questions)
+{
+    /// <summary>Of all its vectors.</summary>
+    public int Dimensions => Documents[0].Vector.Length;
+}

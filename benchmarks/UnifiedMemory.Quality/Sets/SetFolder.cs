@@ -5,7 +5,9 @@ namespace UnifiedMemory.Quality.Sets;
 /// <summary>Folders with a set in them, known by the files that they hold.</summary>
 internal static class SetFolder
 {
-    /// <summary>The sets in this folder and in the folders in it, by name.</summary>
+    private static readonly JsonSerializerOptions Lines = new(JsonSerializerDefaults.Web) { RespectNullableAnnotations = true };
+
+    /// <summary>The sets in this folder and in the folders in it, by name. One may have no question with evidence.</summary>
     /// <exception cref="InvalidDataException">There is none, or one is not as it should be.</exception>
     public static IReadOnlyList<RetrievalSet> LoadAll(string directory)
     {
@@ -14,8 +16,8 @@ internal static class SetFolder
             .Select(Load)
             .OfType<RetrievalSet>()
             .ToList();
-        if (sets.Find(set => set.Questions.Count == 0) is { } empty)
-            throw new InvalidDataException($"The set '{empty.Name}' has no question with evidence.");
+        if (sets.CountBy(set => set.Name).FirstOrDefault(name => name.Value > 1).Key is { } twice)
+            throw new InvalidDataException($"Two sets are called '{twice}', as their folders are.");
         return sets.Count > 0
             ? sets
             : throw new InvalidDataException(
@@ -25,9 +27,18 @@ internal static class SetFolder
     private static RetrievalSet? Load(string folder)
     {
         var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-        if (Has(ConversationFiles.Turns) && Has(ConversationFiles.Questions))
-            return ConversationFiles.Load(folder, name);
-        return Has(CodeFiles.Functions) && Has(CodeFiles.Queries) ? CodeFiles.Load(folder, name) : null;
+        var set = Has(ConversationFiles.Turns) && Has(ConversationFiles.Questions) ? ConversationFiles.Load(folder, name)
+            : Has(CodeFiles.Functions) && Has(CodeFiles.Queries) ? CodeFiles.Load(folder, name)
+            : null;
+        if (set is { Documents.Count: 0 })
+            throw new InvalidDataException($"The set '{name}' has no memory.");
+        if (set?.Questions.FirstOrDefault(question => question.Vector.Length != set.Dimensions) is { } other)
+        {
+            throw new InvalidDataException(
+                $"The vectors of the set '{name}' have {set.Dimensions:N0} dimensions for memories and {other.Vector.Length:N0} for questions.");
+        }
+
+        return set;
 
         bool Has(string file) => File.Exists(Path.Combine(folder, file + ".jsonl"));
     }
@@ -42,7 +53,7 @@ internal static class SetFolder
         {
             try
             {
-                lines.Add(JsonSerializer.Deserialize<T>(line, JsonSerializerOptions.Web) ?? throw new JsonException("It is null."));
+                lines.Add(JsonSerializer.Deserialize<T>(line, Lines) ?? throw new JsonException("It is null."));
             }
             catch (JsonException exception)
             {

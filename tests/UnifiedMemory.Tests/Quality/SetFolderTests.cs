@@ -4,6 +4,8 @@ namespace UnifiedMemory.Tests.Quality;
 
 public sealed class SetFolderTests
 {
+    private const int Dimensions = 4;
+
     private DirectoryInfo _directory = null!;
 
     [SetUp]
@@ -54,6 +56,38 @@ public sealed class SetFolderTests
     }
 
     [Test]
+    public void Vectors_of_memories_and_questions_that_differ_in_length_are_refused()
+    {
+        WriteConversation("talk");
+        File.WriteAllBytes(Path.Combine(_directory.FullName, "talk/turns.f32"), new byte[3 * 5 * sizeof(float)]);
+
+        Assert.That(() => SetFolder.LoadAll(_directory.FullName), Throws.InstanceOf<InvalidDataException>().With.Message.Contain("5 dimensions for memories and 4"));
+    }
+
+    [Test]
+    public void A_question_may_lack_its_category_and_null_is_no_evidence()
+    {
+        WriteConversation("talk");
+        Write(
+            "talk/questions",
+            """{"conversation": "c1", "question": "When did Bob leave?", "evidence": ["D1:2"]}""",
+            """{"conversation": "c1", "question": "Why?", "evidence": null}""");
+
+        var question = SetFolder.LoadAll(_directory.FullName).Single().Questions.Single();
+
+        Assert.That((question.Category, question.Vector.Length), Is.EqualTo(((string?)null, Dimensions)));
+    }
+
+    [Test]
+    public void A_line_with_null_where_a_text_belongs_is_refused()
+    {
+        WriteConversation("talk");
+        Write("talk/questions", """{"conversation": "c1", "question": null, "evidence": ["D1:2"]}""");
+
+        Assert.That(() => SetFolder.LoadAll(_directory.FullName), Throws.InstanceOf<InvalidDataException>().With.Message.Contain("Entry 1 of"));
+    }
+
+    [Test]
     public void A_folder_without_a_set_is_refused() =>
         Assert.That(() => SetFolder.LoadAll(_directory.FullName), Throws.InstanceOf<InvalidDataException>().With.Message.Contain("no set"));
 
@@ -79,7 +113,7 @@ public sealed class SetFolderTests
         using var vectors = new BinaryWriter(File.Create(path + ".f32"));
         for (var i = 1; i <= lines.Length; i++)
         {
-            for (var j = 0; j < VectorFile.Dimensions; j++)
+            for (var j = 0; j < Dimensions; j++)
                 vectors.Write(j == 0 ? (float)i : 0f);
         }
     }
