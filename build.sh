@@ -2,6 +2,7 @@
 # Builds, tests, packs and benchmarks this repository, and provides the PostgreSQL with pgvector that it needs.
 # Runs with the bash 3.2 of macOS.
 set -euo pipefail
+readonly caller_dir=$PWD
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_CLI_UI_LANGUAGE=en
@@ -62,6 +63,25 @@ step() {
     printf '  %-62s FAILED after %d s\n' "$label" $((SECONDS - started))
     tail -n 60 "$log" | sed 's/^/  | /'
     die "\"$label\" failed (status $status). The whole log: $log"
+}
+
+# A relative path of the caller is meant from where he is.
+callers_path() {
+    case $1 in
+        "" | /*) printf '%s' "$1" ;;
+        *) printf '%s' "$caller_dir/$1" ;;
+    esac
+}
+
+# Puts the arguments into "arguments", with paths that mean the same here.
+take_arguments() {
+    local argument option=""
+    arguments=()
+    for argument in "$@"; do
+        case $option in --json | --output | --data) argument=$(callers_path "$argument") ;; esac
+        arguments+=("$argument")
+        option=$argument
+    done
 }
 
 need_dotnet() {
@@ -380,6 +400,7 @@ case $command in
         need_dotnet
         ensure_postgres
         step "dotnet build" dotnet build samples/Quickstart --configuration Release --nologo
+        [ $# -eq 0 ] || set -- "$(callers_path "$1")" "${@:2}"
         exec dotnet run --project samples/Quickstart --configuration Release --no-build -- "$@"
         ;;
     test) run_tests "$@" ;;
@@ -395,21 +416,26 @@ case $command in
         step "samples/Quickstart" run_sample Quickstart
         ;;
     bench)
+        take_arguments "$@"
         need_dotnet
         ensure_postgres
-        exec dotnet run --project benchmarks/UnifiedMemory.Benchmarks --configuration Release -- "$@"
+        exec dotnet run --project benchmarks/UnifiedMemory.Benchmarks --configuration Release -- ${arguments[@]+"${arguments[@]}"}
         ;;
     rehearse)
+        take_arguments "$@"
         need_dotnet
         ensure_postgres
         step "dotnet build" dotnet build benchmarks/UnifiedMemory.Rehearsal --configuration Release --nologo
-        exec dotnet run --project benchmarks/UnifiedMemory.Rehearsal --configuration Release --no-build -- "$@"
+        exec dotnet run --project benchmarks/UnifiedMemory.Rehearsal --configuration Release --no-build -- ${arguments[@]+"${arguments[@]}"}
         ;;
     quality)
+        take_arguments "$@"
+        UNIFIED_MEMORY_DATA=$(callers_path "${UNIFIED_MEMORY_DATA:-}")
+        export UNIFIED_MEMORY_DATA
         need_dotnet
         ensure_postgres
         step "dotnet build" dotnet build benchmarks/UnifiedMemory.Quality --configuration Release --nologo
-        exec dotnet run --project benchmarks/UnifiedMemory.Quality --configuration Release --no-build -- "$@"
+        exec dotnet run --project benchmarks/UnifiedMemory.Quality --configuration Release --no-build -- ${arguments[@]+"${arguments[@]}"}
         ;;
     pack)
         need_dotnet

@@ -19,4 +19,16 @@ for (var i = 0; i < args.Length; i += 2)
     return 2;
 }
 
+try
+{
+    // Where it cannot be written, that is known before anything is measured.
+    if (json is not null)
+        await File.WriteAllTextAsync(json, "");
+}
+catch (Exception exception) when (exception is ArgumentException or IOException or UnauthorizedAccessException)
+{
+    await Console.Error.WriteLineAsync(exception.Message);
+    return 2;
+}
+
 return await RecoveryRehearsal.RunAsync(rows, json) ? 0 : 1;
