@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.Extensions.Options;
 using Npgsql;
 using UnifiedMemory;
 using UnifiedMemory.Quality;
@@ -52,7 +53,8 @@ catch (OperationCanceledException) when (cancel.IsCancellationRequested)
 {
     return 130;
 }
-catch (Exception exception) when (exception is InvalidDataException or ArgumentException or UnifiedMemoryException or NpgsqlException)
+catch (Exception exception) when (
+    exception is InvalidDataException or ArgumentException or OptionsValidationException or UnifiedMemoryException or NpgsqlException)
 {
     Console.Error.WriteLine(exception.Message);
     return 1;
