@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace UnifiedMemory.Benchmarks.Running;
 
 /// <summary>The arguments of the load runner.</summary>
@@ -74,7 +76,7 @@ internal sealed record LoadOptions
 
     /// <exception cref="ArgumentException">It is no number, or one that is too small or too large.</exception>
     public static int ParseRows(string text) =>
-        int.TryParse(text, System.Globalization.CultureInfo.InvariantCulture, out var rows) && rows >= FewestRows
+        int.TryParse(text, CultureInfo.InvariantCulture, out var rows) && rows >= FewestRows
             ? rows
             : throw new ArgumentException($"'{text}' is not a number of rows: it is {FewestRows:N0} to {int.MaxValue:N0}.\n{Usage}");
 }
