@@ -6,6 +6,9 @@ namespace UnifiedMemory.Indexing;
 /// <param name="Scans">How often the index was scanned for it.</param>
 internal sealed record MeasuredRecall(int Effort, double Recall, long Scans)
 {
+    /// <summary>How far off <see cref="Recall"/> may be in either direction, each 95 % sure.</summary>
+    public double Error { get; init; }
+
     /// <summary>Candidates for each of the nearest that a filter reaches down to; <c>null</c> where that was not measured.</summary>
     public double? Reserve { get; init; }
 }

@@ -22,18 +22,25 @@ internal sealed partial class RecallMeasurement
     /// equal recall at 20, one needed 1.5 and the other 3.
     /// </summary>
     private async Task<MeasuredRecall> WithReserveAsync(
-        NpgsqlConnection connection, VectorIndexDefinition index, Guid[] samples, MeasuredRecall measured, CancellationToken cancellationToken)
+        NpgsqlConnection connection, VectorIndexDefinition index, Guid[] samples, double[][] foundWithLeast, double[][] nearest,
+        MeasuredRecall measured, CancellationToken cancellationToken)
     {
-        double[]? farthest = null;
+        var found = foundWithLeast;
         foreach (var reserve in Reserves)
         {
-            var found = await SearchAsync(connection, index, samples, (int)(Deep * reserve), Deep, cancellationToken).ConfigureAwait(false);
-            farthest ??= await FarthestAsync(connection, index, samples, found, Deep, cancellationToken).ConfigureAwait(false);
-            measured = measured with { Reserve = reserve, Scans = measured.Scans + samples.Length };
-            if (Recall(found, farthest, Deep).Mean >= DeepTarget)
+            if (reserve > Reserves[0])
+            {
+                found = await SearchAsync(connection, index, samples, EffortFor(reserve), Deep, cancellationToken).ConfigureAwait(false);
+                measured = measured with { Scans = measured.Scans + samples.Length };
+            }
+
+            measured = measured with { Reserve = reserve };
+            if (Recall(found, Farthest(nearest, Deep), Deep).Mean >= DeepTarget)
                 break;
         }
 
         return measured;
     }
+
+    private static int EffortFor(double reserve) => (int)(Deep * reserve);
 }

@@ -1,8 +1,14 @@
+using Npgsql;
+using UnifiedMemory.Indexing;
+using UnifiedMemory.Postgres;
+
 namespace UnifiedMemory.Tests.Indexing;
 
 /// <summary>The recall that is measured, and what follows from it.</summary>
 public sealed class RecallTests : IndexingFixture
 {
+    private static VectorIndexDefinition Graph => VectorIndexDefinition.Hnsw(null, halfPrecision: false, new HnswOptions());
+
     [Test]
     public async Task A_poor_graph_gets_more_effort_which_is_stored()
     {
@@ -104,6 +110,52 @@ public sealed class RecallTests : IndexingFixture
 
         Assert.That(index.Action, Is.EqualTo(IndexAction.Rebuilt));
         Assert.That(index.Reason, Does.StartWith("its recall fell from 1.000 to 0."));
+    }
+
+    [Test]
+    public async Task The_memories_are_compared_once_for_all_that_is_measured()
+    {
+        await FillAsync(3000);
+        await Maintained.MaintainIndexesAsync();
+        using var sent = new SentStatements("measuring");
+        await using var source = new NpgsqlDataSourceBuilder(TestServer.ConnectionString) { Name = "measuring" }.Build();
+        await using var connection = await source.OpenConnectionAsync();
+
+        var measured = await new RecallMeasurement(new StoreSchema(Prefix), 8).MeasureAsync(
+            connection, Graph, 3000, new MemoryCounts(3000, new Dictionary<MemoryType, long>()), 100, 0.97, CancellationToken.None);
+
+        Assert.That((measured!.Effort, measured.Reserve), Is.EqualTo((100, 1.5)));
+        Assert.That(sent.Take().Count(statement => statement.Text.Contains("AS MATERIALIZED", StringComparison.Ordinal)), Is.EqualTo(1));
+    }
+
+    /// <summary>From what a poor graph finds, which is far off in some samples.</summary>
+    [Test]
+    public async Task The_nearest_are_those_of_a_comparison_with_each()
+    {
+        await FillAsync(2000);
+        await TestServer.ExecuteAsync($"CREATE INDEX {OnAll} ON {Table} USING hnsw (embedding vector_cosine_ops) WITH (m = 2, ef_construction = 4)");
+        var samples = await TestServer.ScalarAsync<Guid[]>($"SELECT array_agg(id) FROM (SELECT id FROM {Table} LIMIT 20) AS first");
+        var measurement = new RecallMeasurement(new StoreSchema(Prefix), 8);
+        await using var connection = await OpenAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await ExecuteAsync(connection, "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off");
+
+        var found = await measurement.SearchAsync(connection, Graph, samples, 300, 200, CancellationToken.None);
+        var nearest = await measurement.NearestAsync(connection, Graph, samples, found, 200, CancellationToken.None);
+
+        var expected = new List<double[]>();
+        foreach (var sample in samples)
+        {
+            expected.Add(await TestServer.ScalarAsync<double[]>(
+                $"""
+                SELECT array_agg(distance ORDER BY distance) FROM (
+                    SELECT stored.embedding <=> asked.embedding AS distance FROM {Table} AS stored, {Table} AS asked
+                    WHERE asked.id = '{sample}' AND stored.id <> '{sample}' ORDER BY (stored.embedding <=> asked.embedding) + 0 LIMIT 200) AS nearest
+                """));
+        }
+
+        Assert.That(nearest, Is.EqualTo(expected));
+        Assert.That(RecallMeasurement.Recall(found, [.. expected.Select(distances => distances[^1])], 200).Mean, Is.InRange(0.2, 0.95), "it is poor");
     }
 
     [Test]
