@@ -1,15 +1,17 @@
 using Dapper;
 using Npgsql;
+using NpgsqlTypes;
 using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory.Indexing;
 
 /// <summary>What the server knows about the memories' table and its indexes.</summary>
-internal sealed class IndexCatalog(StoreSchema schema)
+/// <param name="schema">Where the table is.</param>
+/// <param name="countedRows">
+/// Up to so many memories they are counted, which takes a tenth of a second; above, the server's statistics are asked.
+/// </param>
+internal sealed class IndexCatalog(StoreSchema schema, long countedRows = 100_000)
 {
-    /// <summary>Up to so many memories they are counted, which takes a tenth of a second; above, the server's statistics are asked.</summary>
-    private const long CountedRows = 100_000;
-
     private readonly string _server =
         $"""
         SELECT pg_backend_pid() AS "ProcessId", (SELECT extversion FROM pg_extension WHERE extname = 'vector') AS "Pgvector",
@@ -33,25 +35,29 @@ internal sealed class IndexCatalog(StoreSchema schema)
         """;
 
     /// <summary>
-    /// The planner's own estimate: rows a page when the table was last analyzed, times the pages that it has now. -1 when it never was.
+    /// The planner's own estimate: rows a page when the table was last analyzed, times the pages that it has now; -1 when it never was.
+    /// The table's pages and rows are also brought up to date by VACUUM and CREATE INDEX, which say nothing of the types. ANALYZE samples
+    /// 300 rows for each bucket of a histogram.
     /// </summary>
     private readonly string _estimate =
         $"""
-        SELECT CASE WHEN reltuples < 0 THEN -1
-                    WHEN relpages = 0 THEN 0
-                    ELSE (reltuples / relpages * (pg_relation_size(oid) / current_setting('block_size')::int))::bigint END
-        FROM pg_class WHERE oid = to_regclass('{schema.Memories}')
+        SELECT CASE WHEN reltuples < 0 THEN -1 WHEN relpages = 0 THEN 0 ELSE (reltuples / relpages * pages)::bigint END AS "Total",
+               reltuples >= 0 AND abs(pages - relpages) <= 0.1 * relpages AND pg_stat_get_mod_since_analyze(oid) <= 0.1 * reltuples
+                   AND (reltuples = 0 OR EXISTS (SELECT FROM ({TypeStatistics(schema)}) AS known)) AS "IsCurrent",
+               300 * current_setting('default_statistics_target')::int AS "Sampled"
+        FROM (SELECT oid, reltuples, relpages, pg_relation_size(oid) / current_setting('block_size')::int AS pages
+              FROM pg_class WHERE oid = to_regclass('{schema.Memories}')) AS memories
         """;
 
-    private readonly string _analyze = $"ANALYZE {schema.Memories}";
+    /// <summary>To wait for the lock would end an autovacuum of the table, which analyzes it when it is done.</summary>
+    private readonly string _analyze = $"ANALYZE (SKIP_LOCKED) {schema.Memories}";
 
     private readonly string _count = $"SELECT memory_type AS \"Type\", count(*) AS \"Rows\" FROM {schema.Memories} GROUP BY memory_type";
 
     private readonly string _shares =
         $"""
         SELECT common.value AS "Type", (common.frequency * @total)::bigint AS "Rows"
-        FROM pg_stats, unnest(most_common_vals::text::text[], most_common_freqs) AS common (value, frequency)
-        WHERE schemaname = '{schema.Name}' AND tablename = 'memories' AND attname = 'memory_type'
+        FROM ({TypeStatistics(schema)}) AS known, unnest(most_common_vals::text::text[], most_common_freqs) AS common (value, frequency)
         """;
 
     /// <summary>
@@ -82,28 +88,42 @@ internal sealed class IndexCatalog(StoreSchema schema)
 
     /// <summary>
     /// Counts the memories. A count of ten million reads 40 GB of vectors when the visibility map does not spare it, too much for
-    /// each ten minutes, and what is decided by it needs no more than the estimate.
+    /// each ten minutes, and what is decided by it needs no more than the estimate. Where the statistics are old and cannot be renewed
+    /// just now, nothing is sure about the types.
     /// </summary>
     public async Task<MemoryCounts> CountAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        var total = await EstimateAsync().ConfigureAwait(false);
-        if (total < 0)
+        var (total, isCurrent, sampled) = await EstimateAsync().ConfigureAwait(false);
+        if (!isCurrent)
         {
-            // Loaded a moment ago, or never vacuumed: what autovacuum would do within minutes, and searches need as well.
+            // Loaded or restored a moment ago: what autovacuum would do within minutes, and searches need as well.
             await connection.ExecuteAsync(Command(_analyze, cancellationToken)).ConfigureAwait(false);
-            total = await EstimateAsync().ConfigureAwait(false);
+            (total, isCurrent, sampled) = await EstimateAsync().ConfigureAwait(false);
         }
 
-        var rows = await connection.QueryAsync<(string Type, long Rows)>(total <= CountedRows
-            ? Command(_count, cancellationToken)
-            : new CommandDefinition(
-                _shares, new SqlParameters().Add("total", NpgsqlTypes.NpgsqlDbType.Double, (double)total), cancellationToken: cancellationToken))
-            .ConfigureAwait(false);
-        var byType = rows.ToDictionary(row => MemoryTypeNames.Parse(row.Type), row => row.Rows);
-        return new MemoryCounts(total <= CountedRows ? byType.Values.Sum() : total, byType);
+        if (total <= countedRows)
+        {
+            var counted = await ByTypeAsync(Command(_count, cancellationToken)).ConfigureAwait(false);
+            return new MemoryCounts(counted.Values.Sum(), counted);
+        }
 
-        Task<long> EstimateAsync() => connection.ExecuteScalarAsync<long>(Command(_estimate, cancellationToken));
+        var byType = await ByTypeAsync(new CommandDefinition(
+            _shares, new SqlParameters().Add("total", NpgsqlDbType.Double, (double)total), cancellationToken: cancellationToken)).ConfigureAwait(false);
+        return new MemoryCounts(total, byType) { PerSample = isCurrent ? (double)total / sampled : total };
+
+        Task<(long Total, bool IsCurrent, int Sampled)> EstimateAsync() =>
+            connection.QuerySingleAsync<(long, bool, int)>(Command(_estimate, cancellationToken));
+
+        async Task<Dictionary<MemoryType, long>> ByTypeAsync(CommandDefinition command) =>
+            (await connection.QueryAsync<(string Type, long Rows)>(command).ConfigureAwait(false))
+            .ToDictionary(row => MemoryTypeNames.Parse(row.Type), row => row.Rows);
     }
+
+    private static string TypeStatistics(StoreSchema schema) =>
+        $"""
+        SELECT most_common_vals, most_common_freqs FROM pg_stats
+        WHERE schemaname = '{schema.Name}' AND tablename = 'memories' AND attname = 'memory_type'
+        """;
 
     private static CommandDefinition Command(string sql, CancellationToken cancellationToken) => new(sql, cancellationToken: cancellationToken);
 

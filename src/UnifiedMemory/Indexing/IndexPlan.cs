@@ -4,7 +4,8 @@ namespace UnifiedMemory.Indexing;
 
 /// <summary>
 /// Decides, from counts alone, which vector indexes there are to be. What exists is left alone as long as it serves: every limit
-/// for taking an index away is well below the one for building it, so that a store at the limit does not build and drop in turn.
+/// for taking an index away is well below the one for building it, and a count must be past it for sure, so that a store at the limit
+/// does not build and drop in turn.
 /// </summary>
 internal sealed class IndexPlan(UnifiedMemoryOptions options, int dimensions, MemoryCounts counts)
 {
@@ -41,18 +42,22 @@ internal sealed class IndexPlan(UnifiedMemoryOptions options, int dimensions, Me
         var rows = counts.Of(type);
         if (Refusal(type, rows, exists) is { } refusal)
             return new IndexDecision(exists ? IndexStep.Drop : IndexStep.None, null, refusal);
-        if (found is not null && ReasonToReplace(found, rows, bytes, registered) is null)
-            return new IndexDecision(IndexStep.Keep, found, $"serves {Memories(rows)}");
-
-        // Whatever is built is built within the memory, also in the place of a graph that outgrew it.
-        var wanted = Wanted(type, rows, found?.Method == VectorIndexMethod.IvfFlat ? found.Method : null, out var note);
-        return found is null
-            ? new IndexDecision(IndexStep.Build, wanted, Memories(rows) + note)
-            : new IndexDecision(IndexStep.Replace, wanted, ReasonToReplace(found, rows, bytes, registered) + note);
+        if (found is null)
+            return Build(type, null, Memories(rows));
+        return ReasonToReplace(found, rows, bytes, registered) is { } reason
+            ? Replace(found, reason)
+            : new IndexDecision(IndexStep.Keep, found, $"serves {Memories(rows)}");
     }
 
-    /// <summary>What an index on the type would be if it were built now.</summary>
-    public VectorIndexDefinition Wanted(MemoryType? type) => Wanted(type, counts.Of(type), null, out _);
+    /// <summary>Builds another in the place of one: for the memories of now, and within the memory, also where a graph outgrew it.</summary>
+    public IndexDecision Replace(VectorIndexDefinition found, string reason) =>
+        Build(found.Type, found.Method == VectorIndexMethod.IvfFlat ? found.Method : null, reason);
+
+    private IndexDecision Build(MemoryType? type, VectorIndexMethod? existing, string reason)
+    {
+        var wanted = Wanted(type, counts.Of(type), existing, out var note);
+        return new IndexDecision(IndexStep.Build, wanted, reason + note);
+    }
 
     private string? Refusal(MemoryType? type, long rows, bool exists)
     {
@@ -61,9 +66,10 @@ internal sealed class IndexPlan(UnifiedMemoryOptions options, int dimensions, Me
             return $"{Memories(counts.Total)}, {(exists ? "far " : "")}below the threshold of {Number(_settings.Threshold)}: an exact scan is as fast";
         if (type is null)
             return null;
-        if ((exists ? rows / ShrinksTo : rows) < _settings.TypeThreshold)
+        var (least, most) = exists ? counts.RangeOf(type) : (rows, rows);
+        if ((exists ? most / ShrinksTo : rows) < _settings.TypeThreshold)
             return $"{Memories(rows)} of this type, {(exists ? "far " : "")}below the threshold of {Number(_settings.TypeThreshold)}";
-        return rows > counts.Total * (exists ? LargestShareOfExisting : LargestShare)
+        return least > counts.Total * (exists ? LargestShareOfExisting : LargestShare)
             ? $"{100.0 * rows / counts.Total:F0} % of all memories are of this type: the index on all of them serves it"
             : null;
     }
@@ -77,14 +83,14 @@ internal sealed class IndexPlan(UnifiedMemoryOptions options, int dimensions, Me
             return null;
         if (found.Method == VectorIndexMethod.IvfFlat)
         {
-            return rows > OutgrownAt * registered.Rows
+            return counts.RangeOf(found.Type).Least > OutgrownAt * registered.Rows
                 ? $"grew from {Number(registered.Rows)} to {Memories(rows)}, so its lists and their centres no longer fit"
                 : null;
         }
 
         // Deleted entries are taken out by VACUUM and their places used again, so only an index that shrank a lot has them.
         var bloated = rows > 0 && registered.Bytes > 0 && bytes > SmallestBloat
-            && (double)bytes / rows > BloatedAt * registered.Bytes / registered.Rows;
+            && bytes / counts.RangeOf(found.Type).Most > BloatedAt * registered.Bytes / registered.Rows;
         return bloated ? $"has {Number(bytes)} bytes for {Memories(rows)}, more than twice of what it was built with" : null;
     }
 

@@ -71,7 +71,7 @@ internal sealed partial class IndexRun
             Action = adopted ? IndexAction.Adopted : IndexAction.Kept,
             Reason = adopted ? "was there and is what is wanted" : decision.Reason,
         };
-        if (!IsMeasurementDue(known, report.Rows))
+        if (!IsMeasurementDue(known, index))
             return report;
 
         var measured = await MeasureAsync(index, report.Rows, cancellationToken).ConfigureAwait(false);
@@ -90,11 +90,15 @@ internal sealed partial class IndexRun
         return report with { Effort = measured.Effort, Recall = measured.Recall };
     }
 
-    private bool IsMeasurementDue(RegisteredIndex? known, long rows) =>
-        known?.MeasuredRows is not { } measuredRows
-        || known.IsStale
-        || known.TargetRecall != options.Indexes.TargetRecall
-        || Math.Abs(rows - measuredRows) > MeasuredFor * measuredRows;
+    private bool IsMeasurementDue(RegisteredIndex? known, VectorIndexDefinition index)
+    {
+        var (least, most) = _counts.RangeOf(index.Type);
+        return known?.MeasuredRows is not { } measuredRows
+            || known.IsStale
+            || known.TargetRecall != options.Indexes.TargetRecall
+            || least > (1 + MeasuredFor) * measuredRows
+            || most < (1 - MeasuredFor) * measuredRows;
+    }
 
     private async Task<MeasuredRecall?> MeasureAsync(VectorIndexDefinition index, long rows, CancellationToken cancellationToken)
     {

@@ -8,10 +8,8 @@ internal enum IndexStep
 
     Keep,
 
+    /// <summary>Where there is one already, beside it, and takes its place.</summary>
     Build,
-
-    /// <summary>Another is built beside it and takes its place.</summary>
-    Replace,
 
     Drop,
 }

@@ -67,7 +67,7 @@ public sealed class IndexPlanTests
     }
 
     [TestCase(500_000, IndexStep.Keep)]
-    [TestCase(400_000, IndexStep.Replace)]
+    [TestCase(400_000, IndexStep.Build)]
     public void Ivfflat_gives_way_to_a_graph_only_when_that_fits_with_some_to_spare(long rows, object step)
     {
         var ivfflat = VectorIndexDefinition.IvfFlat(null, false, 500);
@@ -75,11 +75,49 @@ public sealed class IndexPlanTests
     }
 
     [TestCase(399_000_000, IndexStep.Keep)]
-    [TestCase(401_000_000, IndexStep.Replace)]
+    [TestCase(401_000_000, IndexStep.Build)]
     public void A_graph_is_built_again_when_most_of_it_is_dead(long bytes, object step)
     {
         var hnsw = VectorIndexDefinition.Hnsw(null, false, new HnswOptions());
         Assert.That(Plan(50_000).Decide(null, true, hnsw, bytes, Registered(hnsw, 100_000, 400_000_000)).Step, Is.EqualTo((IndexStep)step));
+    }
+
+    /// <summary>Of ten million, each of 30,000 samples stands for 333: two of a type are 667 memories, or 2,000 of which chance took few.</summary>
+    [TestCase(667, 2_000, IndexStep.Keep)]
+    [TestCase(667, 20_000, IndexStep.Drop)]
+    [TestCase(3_503_000, 2_000, IndexStep.Keep)]
+    [TestCase(3_700_000, 2_000, IndexStep.Drop)]
+    public void An_index_goes_only_when_its_type_is_past_the_limit_for_more_than_a_few_samples(long rows, long threshold, object step)
+    {
+        var hnsw = VectorIndexDefinition.Hnsw(MemoryType.Insight, false, new HnswOptions());
+        var plan = Sampled(rows, options => options.Indexes.TypeThreshold = threshold);
+        Assert.That(plan.Decide(MemoryType.Insight, true, hnsw, 1000, Registered(hnsw, 3_000, 0)).Step, Is.EqualTo((IndexStep)step));
+    }
+
+    [TestCase(5_000, IndexStep.Keep)]
+    [TestCase(12_000, IndexStep.Build)]
+    public void An_index_is_built_again_only_when_its_type_grew_by_more_than_a_few_samples(long rows, object step)
+    {
+        var ivfflat = VectorIndexDefinition.IvfFlat(MemoryType.Insight, false, 2);
+        var plan = Sampled(rows, options => options.Indexes.Method = VectorIndexMethod.IvfFlat);
+        Assert.That(plan.Decide(MemoryType.Insight, true, ivfflat, 1000, Registered(ivfflat, 2_000, 0)).Step, Is.EqualTo((IndexStep)step));
+    }
+
+    [TestCase(20_000_000, IndexStep.Keep)]
+    [TestCase(60_000_000, IndexStep.Build)]
+    public void A_graph_is_dead_only_when_its_type_shrank_by_more_than_a_few_samples(long bytes, object step)
+    {
+        var hnsw = VectorIndexDefinition.Hnsw(MemoryType.Insight, false, new HnswOptions());
+        Assert.That(
+            Sampled(2_000).Decide(MemoryType.Insight, true, hnsw, bytes, Registered(hnsw, 4_000, 16_000_000)).Step, Is.EqualTo((IndexStep)step));
+    }
+
+    [Test]
+    public void Another_index_in_the_place_of_one_is_for_the_memories_of_now()
+    {
+        var ivfflat = VectorIndexDefinition.IvfFlat(null, false, 1000);
+        var decision = Plan(1_900_000).Replace(ivfflat, "worn");
+        Assert.That((decision.Step, decision.Wanted, decision.Reason[..4]), Is.EqualTo((IndexStep.Build, ivfflat with { Lists = 1378 }, "worn")));
     }
 
     /// <summary>49 samples that found all of their 20, and one that found none: 0.98 with a standard error of 0.02.</summary>
@@ -115,6 +153,18 @@ public sealed class IndexPlanTests
         var options = new UnifiedMemoryOptions();
         configure?.Invoke(options);
         return new IndexPlan(options, Dimensions, new MemoryCounts(rows, new Dictionary<MemoryType, long> { [MemoryType.Rag] = rows }));
+    }
+
+    /// <summary>Ten million, of which so many are insights, as far as 30,000 samples tell.</summary>
+    private static IndexPlan Sampled(long insights, Action<UnifiedMemoryOptions>? configure = null)
+    {
+        const long total = 10_000_000;
+        var options = new UnifiedMemoryOptions();
+        configure?.Invoke(options);
+        return new IndexPlan(options, Dimensions, new MemoryCounts(total, new Dictionary<MemoryType, long> { [MemoryType.Insight] = insights })
+        {
+            PerSample = total / 30_000.0,
+        });
     }
 
     private static RegisteredIndex Registered(VectorIndexDefinition definition, long rows, long bytes) => new()

@@ -58,6 +58,11 @@ public abstract class IndexingFixture : StoreFixture
         return await new VectorIndexTable(database, new StoreSchema(Prefix)).ReadUsableAsync(CancellationToken.None);
     }
 
+    /// <summary>The server looks at the table only when the test tells it to.</summary>
+    protected Task DisableAutovacuumAsync() => TestServer.ExecuteAsync($"ALTER TABLE {Table} SET (autovacuum_enabled = false)");
+
+    protected Task StaleAsync() => TestServer.ExecuteAsync($"UPDATE {Prefix}memories.vector_indexes SET measured_at = now() - interval '8 days'");
+
     /// <summary>A session of the test's own, outside every pool.</summary>
     protected static async Task<NpgsqlConnection> OpenAsync(string application = "test")
     {

@@ -181,6 +181,4 @@ public sealed class RecallTests : IndexingFixture
 
         Assert.That(Find(await store.MaintainIndexesAsync(), OnAll).Recall, Is.EqualTo(1));
     }
-
-    private Task StaleAsync() => TestServer.ExecuteAsync($"UPDATE {Prefix}memories.vector_indexes SET measured_at = now() - interval '8 days'");
 }
