@@ -39,8 +39,8 @@ public sealed record MaintainedIndex
     public long Scans { get; init; }
 
     /// <summary>
-    /// Whether nothing was searched through it for at least seven days. Searches on a standby are not seen. It is for you to
-    /// decide; nothing is dropped for it.
+    /// Whether nothing was searched through it for at least seven days. Searches on a standby are not seen, and a server that was restarted or
+    /// promoted, or whose statistics were reset, within these days is not judged. It is for you to decide; nothing is dropped for it.
     /// </summary>
     public bool IsUnused { get; init; }
 }

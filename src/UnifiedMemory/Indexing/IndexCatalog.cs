@@ -61,8 +61,9 @@ internal sealed class IndexCatalog(StoreSchema schema, long countedRows = 100_00
         """;
 
     /// <summary>
-    /// An index is younger than the statistics when it was built after they were reset; the table's other indexes are as old as the
-    /// migration that made them.
+    /// Since when an index's scans are counted: since it was built, or the migration that made it, or since its counter began anew. That a
+    /// crash empties all counters shows in the server's own statistics only; those of a promoted standby are not the former primary's; and
+    /// a restart hides when it was promoted.
     /// </summary>
     private readonly string _watchedForLong =
         $"""
@@ -73,7 +74,10 @@ internal sealed class IndexCatalog(StoreSchema schema, long countedRows = 100_00
         WHERE state.indrelid = to_regclass('{schema.Memories}')
           AND GREATEST(
               COALESCE(registered.built_at, (SELECT max(applied_on) AT TIME ZONE 'UTC' FROM {schema.SchemaVersions})),
-              (SELECT stats_reset FROM pg_stat_database WHERE datname = current_database())) < now() - interval '7 days'
+              (SELECT stats_reset FROM pg_stat_database WHERE datname = current_database()),
+              (SELECT stats_reset FROM pg_stat_bgwriter),
+              pg_last_xact_replay_timestamp(),
+              pg_postmaster_start_time()) < now() - interval '7 days'
         """;
 
     public async Task<ServerFacts?> ReadServerAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>

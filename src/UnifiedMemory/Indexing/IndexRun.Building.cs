@@ -109,7 +109,8 @@ internal sealed partial class IndexRun
         if (measured is null)
             return null;
 
-        await register.RecordRecallAsync(connection, index.Name, measured, target, rows, cancellationToken).ConfigureAwait(false);
+        await register.RecordRecallAsync(
+            connection, index.Name, measured, target, rows, _found.GetValueOrDefault(index.Name)?.Scans ?? 0, cancellationToken).ConfigureAwait(false);
         StoreMetrics.RecordIndexRecall(index.Name, measured.Recall, measured.Effort);
         Log.RecallMeasured(logger, index.Name, schema.Name, measured.Recall, measured.Effort);
         if (measured.Recall < target)

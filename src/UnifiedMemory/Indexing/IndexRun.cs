@@ -126,7 +126,7 @@ internal sealed partial class IndexRun(
         var known = _registered.GetValueOrDefault(report.Name);
 
         // Statistics that were reset since have lost the own scans as well.
-        var scans = Math.Max(0, found.Scans - (known?.OwnScans ?? 0));
+        var scans = known?.OwnScans <= found.Scans ? found.Scans - known.OwnScans : found.Scans;
         return report with
         {
             Method = found.DefinitionFor(report.Type, dimensions)?.Method,

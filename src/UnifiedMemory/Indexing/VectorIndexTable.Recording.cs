@@ -26,12 +26,18 @@ internal sealed partial class VectorIndexTable
             own_scans = 0
         """;
 
+    /// <summary>
+    /// Where the server had counted fewer scans than the measurements had made, it began to count anew. The scans of this one are counted
+    /// before the next run looks at them.
+    /// </summary>
     private readonly string _recordRecall =
         $"""
         UPDATE {schema.VectorIndexes} SET
-            effort = @effort, recall = @recall, reserve = @reserve, target_recall = @target, measured_at = now(), measured_rows = @rows,
-            own_scans = own_scans + @scans
-        WHERE name = @name
+            effort = @effort,
+            recall = @recall, reserve = @reserve, target_recall = @target, measured_at = now(), measured_rows = @rows,
+            own_scans = CASE WHEN own_scans > @counted THEN 0 ELSE own_scans END + @scans
+        WHERE name = @name;
+        SELECT pg_stat_force_next_flush()
         """;
 
     private readonly string _forget = $"DELETE FROM {schema.VectorIndexes} WHERE name = @name";
@@ -56,8 +62,16 @@ internal sealed partial class VectorIndexTable
             .Add("build_seconds", NpgsqlDbType.Real, (float?)buildTime?.TotalSeconds)
             .Add("effort", NpgsqlDbType.Integer, effort), cancellationToken: cancellationToken));
 
+    /// <param name="connection">The session that measured.</param>
+    /// <param name="name">The index's name.</param>
+    /// <param name="measured">What was found.</param>
+    /// <param name="target">The recall asked for.</param>
+    /// <param name="rows">Memories in it.</param>
+    /// <param name="counted">The scans that the server had counted before.</param>
+    /// <param name="cancellationToken">Ends the statement.</param>
     public Task RecordRecallAsync(
-        NpgsqlConnection connection, string name, MeasuredRecall measured, double target, long rows, CancellationToken cancellationToken) =>
+        NpgsqlConnection connection, string name, MeasuredRecall measured, double target, long rows, long counted,
+        CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(_recordRecall, new SqlParameters()
             .Add("name", NpgsqlDbType.Text, name)
             .Add("effort", NpgsqlDbType.Integer, measured.Effort)
@@ -65,6 +79,7 @@ internal sealed partial class VectorIndexTable
             .Add("reserve", NpgsqlDbType.Real, (float?)measured.Reserve)
             .Add("target", NpgsqlDbType.Double, target)
             .Add("rows", NpgsqlDbType.Bigint, rows)
+            .Add("counted", NpgsqlDbType.Bigint, counted)
             .Add("scans", NpgsqlDbType.Bigint, measured.Scans), cancellationToken: cancellationToken));
 
     public Task ForgetAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken) =>

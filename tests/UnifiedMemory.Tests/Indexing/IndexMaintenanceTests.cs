@@ -258,30 +258,6 @@ public sealed class IndexMaintenanceTests : IndexingFixture
         Assert.That(await VectorIndexesAsync(), Is.EqualTo(OnAll));
     }
 
-    [Test]
-    public async Task Indexes_that_nothing_is_searched_through_are_reported_after_a_week_and_kept()
-    {
-        await FillAsync(400);
-        Assert.That((await Maintained.MaintainIndexesAsync()).Indexes.Where(index => index.IsUnused), Is.Empty, "too early to tell");
-        await TestServer.ExecuteAsync(
-            $"""
-            UPDATE {Prefix}memories.vector_indexes SET built_at = now() - interval '8 days';
-            UPDATE {Prefix}memories.schema_versions SET applied_on = now() - interval '8 days';
-            """);
-
-        var report = await Maintained.MaintainIndexesAsync();
-
-        Assert.That(Find(report, OnAll).IsUnused, Is.True, "only measurements have scanned it");
-        var tags = Find(report, "memories_tags");
-        Assert.That((tags.IsUnused, tags.Method, tags.Action), Is.EqualTo((true, (VectorIndexMethod?)null, IndexAction.Kept)));
-        Assert.That(tags.SizeBytes, Is.GreaterThan(0));
-        Assert.That(Find(report, "memories_pkey").IsUnused, Is.False, "it keeps duplicates out");
-
-        await Store.DeleteAsync(Guid.NewGuid());
-        await Eventually.TrueAsync(
-            async () => !Find(await Maintained.MaintainIndexesAsync(), "memories_id").IsUnused, "the scan for an id is counted");
-    }
-
     private sealed class Immediately(List<IndexProgress> seen) : IProgress<IndexProgress>
     {
         public void Report(IndexProgress value)
