@@ -30,7 +30,10 @@ public sealed class IndexMaintenanceOptions
     /// </summary>
     public bool HalfPrecision { get; set; }
 
-    /// <summary>The recall at 20 that a search through the index must reach, 0.5 to 1. Default: 0.97.</summary>
+    /// <summary>
+    /// The recall at 20 that a search through the index must reach, 0.5 to 1. An index that no longer reaches it, or only with four times the
+    /// effort that it took at first, is built again. Default: 0.97.
+    /// </summary>
     public double TargetRecall { get; set; } = 0.97;
 
     /// <summary>

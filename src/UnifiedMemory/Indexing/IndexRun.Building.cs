@@ -52,7 +52,7 @@ internal sealed partial class IndexRun
     }
 
     private async Task<MaintainedIndex> KeepAsync(
-        MaintainedIndex report, FoundIndex existing, IndexDecision decision, CancellationToken cancellationToken)
+        MaintainedIndex report, FoundIndex existing, IndexDecision decision, IndexPlan plan, CancellationToken cancellationToken)
     {
         var index = decision.Wanted!;
         await DropUnfinishedAsync(report.Name, cancellationToken).ConfigureAwait(false);
@@ -78,13 +78,11 @@ internal sealed partial class IndexRun
         if (measured is null)
             return report;
 
-        // It reached the target when it was measured before, and now no effort does: what was written since did not do it good.
-        var target = options.Indexes.TargetRecall;
-        if (measured.Recall < target && known?.Recall >= target)
+        if (known?.ReasonToRebuild(measured, options.Indexes.TargetRecall, LowestEffort(index)) is { } reason)
         {
+            var better = plan.Replace(index, reason);
             return await BuildAsync(
-                report, existing, broken: false, index, $"its recall fell from {known.Recall:F3} to {measured.Recall:F3}", cancellationToken)
-                .ConfigureAwait(false);
+                report, existing, broken: false, better.Wanted!, better.Reason, cancellationToken).ConfigureAwait(false);
         }
 
         return report with { Effort = measured.Effort, Recall = measured.Recall };

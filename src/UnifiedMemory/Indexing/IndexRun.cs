@@ -56,7 +56,7 @@ internal sealed partial class IndexRun(
             {
                 IndexStep.None => report.Rows == 0 && type is not null ? null : report with { Action = IndexAction.Skipped, Reason = decision.Reason },
                 IndexStep.Drop => await DropAsync(report, decision, cancellationToken).ConfigureAwait(false),
-                IndexStep.Keep => await KeepAsync(report, valid!, decision, cancellationToken).ConfigureAwait(false),
+                IndexStep.Keep => await KeepAsync(report, valid!, decision, plan, cancellationToken).ConfigureAwait(false),
                 _ => await BuildAsync(report, valid, broken, decision.Wanted!, decision.Reason, cancellationToken).ConfigureAwait(false),
             };
         }

@@ -10,7 +10,7 @@ internal sealed partial class VectorIndexTable
     private readonly string _all =
         $"""
         SELECT name AS "Name", method AS "Method", half_precision AS "HalfPrecision", lists AS "Lists", rows AS "Rows", bytes AS "Bytes",
-               build_seconds AS "BuildSeconds", effort AS "Effort", recall AS "Recall", target_recall AS "TargetRecall",
+               build_seconds AS "BuildSeconds", effort AS "Effort", first_effort AS "FirstEffort", recall AS "Recall", target_recall AS "TargetRecall",
                measured_rows AS "MeasuredRows", COALESCE(measured_at < now() - interval '7 days', false) AS "IsStale", own_scans AS "OwnScans"
         FROM {schema.VectorIndexes}
         """;
@@ -22,8 +22,8 @@ internal sealed partial class VectorIndexTable
         ON CONFLICT (name) DO UPDATE SET
             memory_type = excluded.memory_type, method = excluded.method, half_precision = excluded.half_precision,
             lists = excluded.lists, rows = excluded.rows, bytes = excluded.bytes, build_seconds = excluded.build_seconds,
-            built_at = now(), effort = excluded.effort, recall = NULL, reserve = NULL, target_recall = NULL, measured_at = NULL, measured_rows = NULL,
-            own_scans = 0
+            built_at = now(), effort = excluded.effort, first_effort = NULL, recall = NULL, reserve = NULL, target_recall = NULL,
+            measured_at = NULL, measured_rows = NULL, own_scans = 0
         """;
 
     /// <summary>
@@ -33,7 +33,7 @@ internal sealed partial class VectorIndexTable
     private readonly string _recordRecall =
         $"""
         UPDATE {schema.VectorIndexes} SET
-            effort = @effort,
+            effort = @effort, first_effort = CASE WHEN target_recall = @target THEN COALESCE(first_effort, @effort) ELSE @effort END,
             recall = @recall, reserve = @reserve, target_recall = @target, measured_at = now(), measured_rows = @rows,
             own_scans = CASE WHEN own_scans > @counted THEN 0 ELSE own_scans END + @scans
         WHERE name = @name;

@@ -182,6 +182,11 @@ internal static class SchemaSteps
                 $"DROP INDEX {schema.Quoted}.insight_outbox_leased"),
 
             new SchemaStep(8, "arrivals of insights", ArrivalsUp(schema), ArrivalsDown(schema)),
+
+            new SchemaStep(
+                9, "first effort of vector indexes",
+                $"ALTER TABLE {schema.VectorIndexes} ADD COLUMN first_effort int",
+                $"ALTER TABLE {schema.VectorIndexes} DROP COLUMN first_effort"),
         ];
 
     /// <summary>

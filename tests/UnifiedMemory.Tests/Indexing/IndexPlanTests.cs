@@ -120,6 +120,29 @@ public sealed class IndexPlanTests
         Assert.That((decision.Step, decision.Wanted, decision.Reason[..4]), Is.EqualTo((IndexStep.Build, ivfflat with { Lists = 1378 }, "worn")));
     }
 
+    [TestCase(0.98, 0.96, 0.008, "its recall fell from 0.980 to 0.960")]
+    [TestCase(0.98, 0.965, 0.008, null, Description = "it may be 0.973 still")]
+    [TestCase(0.972, 0.96, 0.008, null, Description = "it may have been 0.964 then")]
+    [TestCase(0.96, 0.9, 0.008, null, Description = "it was not reached before")]
+    [TestCase(0.98, 0.97, 0, null, Description = "it is reached")]
+    public void A_recall_fell_when_the_errors_of_both_measurements_are_less(double before, double recall, double error, string? reason) => Assert.That(
+        new RegisteredIndex { Recall = (float)before }.ReasonToRebuild(new MeasuredRecall(1000, recall, 1) { Error = error }, 0.97, 100), Is.EqualTo(reason));
+
+    [TestCase(100, 100, 300, false)]
+    [TestCase(100, 100, 400, true)]
+    [TestCase(100, 200, 400, false, Description = "more is asked for now")]
+    [TestCase(150, 100, 400, false)]
+    [TestCase(31, 31, 1000, true, Description = "all lists: the recall never falls")]
+    [TestCase(null, 31, 1000, false)]
+    public void An_index_is_worn_when_it_takes_several_times_the_effort(int? first, int lowest, int effort, bool worn)
+    {
+        var registered = new RegisteredIndex { Recall = 0.98f, TargetRecall = 0.97, FirstEffort = first };
+        var measured = new MeasuredRecall(effort, 0.99, 1);
+        var reason = worn ? $"it takes an effort of {effort} for the recall that took {first} at first" : null;
+        Assert.That(registered.ReasonToRebuild(measured, 0.97, lowest), Is.EqualTo(reason));
+        Assert.That((registered with { TargetRecall = 0.9 }).ReasonToRebuild(measured, 0.97, lowest), Is.Null, "it was measured for less");
+    }
+
     /// <summary>49 samples that found all of their 20, and one that found none: 0.98 with a standard error of 0.02.</summary>
     [Test]
     public void A_recall_counts_for_what_its_samples_make_sure()

@@ -113,6 +113,26 @@ public sealed class RecallTests : IndexingFixture
     }
 
     [Test]
+    public async Task Lists_that_no_longer_fit_are_built_again_for_the_memories_of_now()
+    {
+        await using var store = NewMaintained(options => (options.Indexes.Method, options.Indexes.TargetRecall) = (VectorIndexMethod.IvfFlat, 1));
+        await FillAsync(400);
+        await TestServer.ExecuteAsync($"CREATE INDEX {OnAll} ON {Table} USING ivfflat (embedding vector_cosine_ops) WITH (lists = 100)");
+        Assert.That(Find(await store.MaintainIndexesAsync(), OnAll).Effort, Is.GreaterThanOrEqualTo(49), "the twenty nearest are in that many of 100 lists");
+
+        // As if few probes had been enough when it was measured first.
+        await TestServer.ExecuteAsync($"UPDATE {Prefix}memories.vector_indexes SET first_effort = 10");
+        await StaleAsync();
+        var index = Find(await store.MaintainIndexesAsync(), OnAll);
+
+        Assert.That(index.Action, Is.EqualTo(IndexAction.Rebuilt));
+        Assert.That(index.Reason, Does.Match("it takes an effort of [0-9]+ for the recall that took 10 at first"));
+        Assert.That(await DefinitionAsync(OnAll), Does.Contain("lists='1'"));
+        await StaleAsync();
+        Assert.That(Find(await store.MaintainIndexesAsync(), OnAll).Action, Is.EqualTo(IndexAction.Kept));
+    }
+
+    [Test]
     public async Task The_memories_are_compared_once_for_all_that_is_measured()
     {
         await FillAsync(3000);

@@ -4,7 +4,7 @@ namespace UnifiedMemory.Tests.Migrations;
 
 public sealed class MigrationTests : StoreFixture
 {
-    internal static readonly long[] AllVersions = [1, 2, 3, 4, 5, 6, 7, 8];
+    internal static readonly long[] AllVersions = [1, 2, 3, 4, 5, 6, 7, 8, 9];
 
     [Test]
     public async Task Every_step_goes_down_and_up_again()
