@@ -16,7 +16,8 @@ public sealed class HnswOptions
     /// <summary>
     /// Candidates that a search looks at, 1 to 1,000; never fewer than the query's limit. Measured at 100,000 × 768: recall
     /// 0.97 with 40, 0.995 with 100, 0.999 with 200, at 1.0, 1.25 and 1.95 times the time. Where index maintenance measured that
-    /// more is needed for the recall that is asked for, that is used. Default: 100.
+    /// more is needed for the recall that is asked for, that is used. Where there is an index already, more takes effect when the indexes
+    /// are maintained next, and less when the recall is measured next, after a week at most. Default: 100.
     /// </summary>
     public int EfSearch { get; set; } = 100;
 

@@ -94,6 +94,7 @@ internal sealed partial class IndexRun
         return known?.MeasuredRows is not { } measuredRows
             || known.IsStale
             || known.TargetRecall != options.Indexes.TargetRecall
+            || known.Effort < LowestEffort(index)
             || least > (1 + MeasuredFor) * measuredRows
             || most < (1 - MeasuredFor) * measuredRows;
     }

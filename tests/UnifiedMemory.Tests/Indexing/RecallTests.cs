@@ -133,6 +133,34 @@ public sealed class RecallTests : IndexingFixture
     }
 
     [Test]
+    public async Task The_first_effort_stays_until_another_recall_is_asked_for()
+    {
+        await FillAsync(400);
+        await Maintained.MaintainIndexesAsync();
+        await using var more = NewMaintained(options => options.Hnsw.EfSearch = 200);
+        await more.MaintainIndexesAsync();
+        Assert.That(await FirstEffortAsync(), Is.EqualTo(100));
+        await using var another = NewMaintained(options => (options.Hnsw.EfSearch, options.Indexes.TargetRecall) = (200, 0.9));
+        await another.MaintainIndexesAsync();
+        Assert.That(await FirstEffortAsync(), Is.EqualTo(200));
+
+        Task<int> FirstEffortAsync() => TestServer.ScalarAsync<int>($"SELECT first_effort FROM {Prefix}memories.vector_indexes");
+    }
+
+    [Test]
+    public async Task More_effort_that_is_asked_for_is_used_from_the_next_run_on()
+    {
+        await FillAsync(400);
+        await Maintained.MaintainIndexesAsync();
+        await using var store = NewMaintained(options => options.Hnsw.EfSearch = 400);
+
+        var index = Find(await store.MaintainIndexesAsync(), OnAll);
+
+        Assert.That((index.Action, index.Effort), Is.EqualTo((IndexAction.Kept, 400)));
+        Assert.That((await UsableAsync()).Select(one => one.Effort), Is.EqualTo(new[] { 400 }));
+    }
+
+    [Test]
     public async Task The_memories_are_compared_once_for_all_that_is_measured()
     {
         await FillAsync(3000);
