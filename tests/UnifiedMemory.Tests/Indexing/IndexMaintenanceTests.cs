@@ -81,6 +81,7 @@ public sealed class IndexMaintenanceTests : IndexingFixture
     {
         var version = Version.Parse(await TestServer.ScalarAsync<string>("SELECT extversion FROM pg_extension WHERE extname = 'vector'"));
         await FillAsync(400);
+        await RecordBuildsAsync();
         var lines = new List<string>();
         using var loggers = LoggerFactory.Create(logging => logging.AddProvider(new ListLogger(lines)));
         var options = NewOptions();
@@ -90,7 +91,30 @@ public sealed class IndexMaintenanceTests : IndexingFixture
         await store.MaintainIndexesAsync();
 
         Assert.That(lines.Count(line => line.Contains("CVE-2026-3172", StringComparison.Ordinal)), Is.EqualTo(version < new Version(0, 8, 2) ? 1 : 0));
+        var all = await TestServer.ScalarAsync<string>("SHOW max_parallel_maintenance_workers");
+        Assert.That(all, Is.Not.EqualTo("0"));
+        Assert.That(
+            await TestServer.ScalarAsync<string>($"SELECT workers FROM {Prefix}memories.builds"), Is.EqualTo(version < new Version(0, 8, 2) ? "0" : all));
         Assert.That(lines, Has.Some.StartsWith($"Built index {OnAll} of schema {Prefix}memories in 00:00:0"));
+    }
+
+    [TestCase(400, 2048, "64MB", Description = "the least")]
+    [TestCase(200_000, 2048, "177031kB", Description = "824 bytes a memory and a tenth")]
+    [TestCase(200_000, 100, "100MB", Description = "the most")]
+    public async Task A_build_has_the_memory_that_its_graph_takes_up_to_the_most_that_is_allowed(long rows, long megabytes, string memory)
+    {
+        await DisableAutovacuumAsync();
+        await FillAsync(400);
+        await TestServer.ExecuteAsync($"ANALYZE {Table}");
+        await TestServer.ExecuteAsync($"UPDATE pg_class SET reltuples = {rows} WHERE oid = '{Table}'::regclass");
+        await RecordBuildsAsync();
+        await using var store = NewMaintained(options =>
+            (options.Indexes.Method, options.Indexes.MaxMemoryBytes) = (VectorIndexMethod.Hnsw, megabytes * 1024 * 1024));
+
+        var report = await store.MaintainIndexesAsync();
+
+        Assert.That((report.Rows, Find(report, OnAll).Action), Is.EqualTo((rows, IndexAction.Built)));
+        Assert.That(await TestServer.ScalarAsync<string>($"SELECT memory FROM {Prefix}memories.builds"), Is.EqualTo(memory));
     }
 
     [Test]

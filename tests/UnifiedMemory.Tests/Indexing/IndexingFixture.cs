@@ -58,6 +58,20 @@ public abstract class IndexingFixture : StoreFixture
         return await new VectorIndexTable(database, new StoreSchema(Prefix)).ReadUsableAsync(CancellationToken.None);
     }
 
+    /// <summary>From now on <c>builds</c> has what each build was begun with, as its session has it.</summary>
+    protected Task RecordBuildsAsync() => TestServer.ExecuteAsync(
+        $"""
+        CREATE TABLE {Prefix}memories.builds (memory text, workers text);
+        CREATE FUNCTION {Prefix}memories.record_build() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF current_query() LIKE '%{Prefix}%' THEN
+                INSERT INTO {Prefix}memories.builds
+                VALUES (current_setting('maintenance_work_mem'), current_setting('max_parallel_maintenance_workers'));
+            END IF;
+        END $$;
+        CREATE EVENT TRIGGER {Prefix}builds ON ddl_command_start WHEN TAG IN ('CREATE INDEX')
+            EXECUTE FUNCTION {Prefix}memories.record_build()
+        """);
+
     /// <summary>The server looks at the table only when the test tells it to.</summary>
     protected Task DisableAutovacuumAsync() => TestServer.ExecuteAsync($"ALTER TABLE {Table} SET (autovacuum_enabled = false)");
 
