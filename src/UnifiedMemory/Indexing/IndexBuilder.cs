@@ -57,17 +57,16 @@ internal sealed class IndexBuilder(
     {
         await RequireNoOldTransactionAsync(cancellationToken).ConfigureAwait(false);
         await ExecuteAsync($"SET maintenance_work_mem = '{Number(MemoryFor(index, rows) / 1024)}kB'", cancellationToken).ConfigureAwait(false);
-        var name = index.Name + VectorIndexDefinition.BuildingSuffix;
         var started = Stopwatch.GetTimestamp();
         try
         {
             await WatchedAsync(
-                index.Name, index.CreateSql(schema, name, dimensions), progress, cancellationToken).ConfigureAwait(false);
+                index.Name, index.CreateSql(schema, index.BuildingName, dimensions), progress, cancellationToken).ConfigureAwait(false);
             return Stopwatch.GetElapsedTime(started);
         }
         catch (Exception exception) when (exception is PostgresException or OperationCanceledException or BlockedException)
         {
-            await DropQuietlyAsync(name).ConfigureAwait(false);
+            await DropQuietlyAsync(index.BuildingName).ConfigureAwait(false);
             throw;
         }
     }
@@ -79,21 +78,20 @@ internal sealed class IndexBuilder(
     public async Task ExchangeAsync(
         VectorIndexDefinition index, Replaced replaced, long rows, TimeSpan? buildTime, int effort, CancellationToken cancellationToken)
     {
-        var (building, old) = (index.Name + VectorIndexDefinition.BuildingSuffix, index.Name + VectorIndexDefinition.ReplacedSuffix);
-        var bytes = await SizeAsync(building, cancellationToken).ConfigureAwait(false);
+        var bytes = await SizeAsync(index.BuildingName, cancellationToken).ConfigureAwait(false);
         var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
         await using (transaction.ConfigureAwait(false))
         {
             if (replaced != Replaced.None)
-                await ExecuteAsync($"ALTER INDEX {Qualified(index.Name)} RENAME TO {old}", cancellationToken).ConfigureAwait(false);
-            await ExecuteAsync($"ALTER INDEX {Qualified(building)} RENAME TO {index.Name}", cancellationToken).ConfigureAwait(false);
+                await ExecuteAsync($"ALTER INDEX {Qualified(index.Name)} RENAME TO {index.ReplacedName}", cancellationToken).ConfigureAwait(false);
+            await ExecuteAsync($"ALTER INDEX {Qualified(index.BuildingName)} RENAME TO {index.Name}", cancellationToken).ConfigureAwait(false);
             await register.RecordAsync(connection, index, rows, bytes, buildTime, effort, cancellationToken).ConfigureAwait(false);
             await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
         }
 
         // Should something be in the way now, the next run finds it by its name.
         if (replaced == Replaced.Drop)
-            await DropQuietlyAsync(old).ConfigureAwait(false);
+            await DropQuietlyAsync(index.ReplacedName).ConfigureAwait(false);
     }
 
     /// <exception cref="BlockedException">Another transaction was in the way for too long.</exception>

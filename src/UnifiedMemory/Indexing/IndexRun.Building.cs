@@ -122,6 +122,6 @@ internal sealed partial class IndexRun
 
     /// <summary>An index that was built and not exchanged, if it is like the one that is wanted.</summary>
     private VectorIndexDefinition? Unfinished(VectorIndexDefinition wanted) =>
-        _found.GetValueOrDefault(wanted.Name + VectorIndexDefinition.BuildingSuffix)?.DefinitionFor(wanted.Type, dimensions) is { } found
+        _found.GetValueOrDefault(wanted.BuildingName)?.DefinitionFor(wanted.Type, dimensions) is { } found
             && found.IsLike(wanted) ? found : null;
 }

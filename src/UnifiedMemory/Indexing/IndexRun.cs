@@ -43,7 +43,6 @@ internal sealed partial class IndexRun(
     {
         var name = VectorIndexDefinition.NameOf(type);
         var report = new MaintainedIndex { Name = name, Type = type, Rows = _counts.Of(type) };
-        var step = IndexStep.None;
         try
         {
             var found = _found.GetValueOrDefault(name);
@@ -51,8 +50,7 @@ internal sealed partial class IndexRun(
             var valid = found is { IsValid: true } ? found : null;
             var definition = valid?.DefinitionFor(type, dimensions);
             var decision = plan.Decide(type, found is not null || broken, definition, valid?.Bytes ?? 0, _registered.GetValueOrDefault(name));
-            step = decision.Step;
-            return step switch
+            return decision.Step switch
             {
                 IndexStep.None => report.Rows == 0 && type is not null ? null : report with { Action = IndexAction.Skipped, Reason = decision.Reason },
                 IndexStep.Drop => await DropAsync(report, decision, cancellationToken).ConfigureAwait(false),

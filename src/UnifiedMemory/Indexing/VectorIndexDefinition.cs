@@ -30,6 +30,10 @@ internal sealed record VectorIndexDefinition(
 
     public string Name => NameOf(Type);
 
+    public string BuildingName => Name + BuildingSuffix;
+
+    public string ReplacedName => Name + ReplacedSuffix;
+
     public static string NameOf(MemoryType? type) =>
         type is { } one ? $"memories_embedding_{MemoryTypeNames.NameOf(one)}" : "memories_embedding";
 
