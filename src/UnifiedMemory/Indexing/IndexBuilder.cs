@@ -15,8 +15,9 @@ internal sealed class IndexBuilder(
     private const long SmallestMemory = 64L * 1024 * 1024;
 
     /// <summary>
-    /// A build waits for transactions that wrote into the table, and at its end for those whose snapshot is older than it. One that
-    /// has been open for longer than is waited for will be in the way then: building for an hour to find that out helps nobody.
+    /// A build waits for transactions that wrote into the table, and at its end for those whose snapshot is older than it; not for
+    /// VACUUM and for concurrent builds of other tables, unless those are on expressions or partial. One that has been open for longer
+    /// than is waited for will be in the way then: building for an hour to find that out helps nobody.
     /// </summary>
     private readonly string _oldTransaction =
         $"""
@@ -25,10 +26,15 @@ internal sealed class IndexBuilder(
         FROM pg_stat_activity AS activity
         WHERE activity.datname = current_database() AND activity.backend_type = 'client backend' AND activity.pid <> pg_backend_pid()
           AND activity.xact_start < now() - @timeout
-          AND (activity.backend_xmin IS NOT NULL OR EXISTS (
-              SELECT 1 FROM pg_locks AS held
-              WHERE held.pid = activity.pid AND held.granted AND held.relation = to_regclass('{schema.Memories}')
-                AND held.mode NOT IN ('AccessShareLock', 'RowShareLock')))
+          AND (activity.backend_xmin IS NOT NULL
+               AND NOT EXISTS (SELECT 1 FROM pg_stat_progress_vacuum AS vacuum WHERE vacuum.pid = activity.pid)
+               AND NOT EXISTS (
+                   SELECT 1 FROM pg_stat_progress_create_index AS build JOIN pg_index AS built ON built.indexrelid = build.index_relid
+                   WHERE build.pid = activity.pid AND build.command LIKE '% CONCURRENTLY' AND built.indexprs IS NULL AND built.indpred IS NULL)
+               OR EXISTS (
+                   SELECT 1 FROM pg_locks AS held
+                   WHERE held.pid = activity.pid AND held.granted AND held.relation = to_regclass('{schema.Memories}')
+                     AND held.mode NOT IN ('AccessShareLock', 'RowShareLock')))
         ORDER BY activity.xact_start LIMIT 1
         """;
 
