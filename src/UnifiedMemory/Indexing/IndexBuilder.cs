@@ -45,8 +45,8 @@ internal sealed class IndexBuilder(
     {
         await ExecuteAsync(
             $"""
-            SET statement_timeout = 0;
-            SET idle_in_transaction_session_timeout = 0;
+            SELECT set_config(name, '0', false) FROM pg_settings
+            WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout');
             SET lock_timeout = {Number((long)options.Indexes.LockTimeout.TotalMilliseconds)}
             """, cancellationToken).ConfigureAwait(false);
         if (!parallel)
@@ -62,7 +62,11 @@ internal sealed class IndexBuilder(
         VectorIndexDefinition index, long rows, IProgress<IndexProgress>? progress, CancellationToken cancellationToken)
     {
         await RequireNoOldTransactionAsync(cancellationToken).ConfigureAwait(false);
-        await ExecuteAsync($"SET maintenance_work_mem = '{Number(MemoryFor(index, rows) / 1024)}kB'", cancellationToken).ConfigureAwait(false);
+        await ExecuteAsync(
+            $"""
+            SELECT set_config(name, least({Number(MemoryFor(index, rows) / 1024)}, max_val::bigint) || 'kB', false) FROM pg_settings
+            WHERE name = 'maintenance_work_mem'
+            """, cancellationToken).ConfigureAwait(false);
         var started = Stopwatch.GetTimestamp();
         try
         {
