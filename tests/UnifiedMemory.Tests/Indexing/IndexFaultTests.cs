@@ -1,3 +1,4 @@
+using Npgsql;
 using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory.Tests.Indexing;
@@ -217,6 +218,75 @@ public sealed class IndexFaultTests : IndexingFixture
         await transaction.RollbackAsync();
         Assert.That(Find(await store.MaintainIndexesAsync(), OnAll).Action, Is.AnyOf(IndexAction.Built, IndexAction.Repaired));
         Assert.That(await VectorIndexesAsync(), Is.EqualTo(OnAll));
+    }
+
+    [TestCase("VACUUM elsewhere")]
+    [TestCase("CREATE INDEX CONCURRENTLY ON elsewhere (number slowly)")]
+    public async Task What_a_build_does_not_wait_for_is_not_in_its_way(string statement)
+    {
+        await FillAsync(400);
+        await using var store = NewMaintained(options => options.Indexes.LockTimeout = TimeSpan.FromSeconds(1));
+        await using var other = await OpenAsync("elsewhere");
+        await ExecuteAsync(
+            other,
+            $"""
+            SET search_path = {Prefix}memories, public;
+            SET vacuum_cost_delay = '100ms';
+            SET vacuum_cost_limit = 1;
+            CREATE TABLE elsewhere AS SELECT number FROM generate_series(1, 100000) AS number;
+            CREATE FUNCTION slow_order(int, int) RETURNS int IMMUTABLE LANGUAGE plpgsql AS
+                'BEGIN PERFORM pg_sleep(0.05); RETURN btint4cmp($1, $2); END';
+            CREATE OPERATOR CLASS slowly FOR TYPE int USING btree AS
+                OPERATOR 1 <, OPERATOR 2 <=, OPERATOR 3 =, OPERATOR 4 >=, OPERATOR 5 >, FUNCTION 1 slow_order(int, int)
+            """);
+        var working = ExecuteAsync(other, statement);
+        await Eventually.TrueAsync(
+            () => TestServer.ScalarAsync<bool>(
+                $"""
+                SELECT COALESCE(backend_xmin IS NOT NULL AND now() - xact_start > interval '1100 ms', false)
+                FROM pg_stat_activity WHERE pid = {other.ProcessID}
+                """),
+            "it is older than what a build waits");
+
+        var index = Find(await store.MaintainIndexesAsync(), OnAll);
+
+        Assert.That(index.Action, Is.EqualTo(IndexAction.Built), index.Reason);
+        Assert.That(working.IsCompleted, Is.False);
+        await TestServer.ExecuteAsync($"SELECT pg_cancel_backend({other.ProcessID})");
+        Assert.That(async () => await working, Throws.InstanceOf<PostgresException>());
+    }
+
+    [Test]
+    public async Task A_build_has_no_time_limit_and_no_more_memory_than_the_server_can_be_given()
+    {
+        await FillAsync(400);
+        await TestServer.ExecuteAsync(
+            $"""
+            CREATE VIEW {Prefix}memories.pg_settings AS
+                SELECT name, setting, CASE name WHEN 'maintenance_work_mem' THEN '65000' ELSE max_val END AS max_val FROM pg_catalog.pg_settings;
+            CREATE TABLE {Prefix}memories.seen (name text, setting text);
+            CREATE FUNCTION {Prefix}memories.look() RETURNS event_trigger LANGUAGE plpgsql AS $$
+            BEGIN
+                INSERT INTO {Prefix}memories.seen SELECT name, setting FROM pg_catalog.pg_settings
+                WHERE name = 'maintenance_work_mem' OR name LIKE '%\_timeout' AND setting = '3600000';
+            END $$;
+            CREATE EVENT TRIGGER {Prefix}look ON ddl_command_start WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION {Prefix}memories.look();
+            """);
+        var limits = (string[])["statement_timeout", "idle_in_transaction_session_timeout", "transaction_timeout"];
+        var known = await TestServer.ScalarAsync<string[]>(
+            $"SELECT array_agg(name) FROM pg_settings WHERE name IN ({string.Join(", ", limits.Select(name => $"'{name}'"))})");
+        await using var store = NewMaintained(options => options.ConnectionString = new NpgsqlConnectionStringBuilder(options.ConnectionString)
+        {
+            SearchPath = $"{Prefix}memories,pg_catalog,public",
+            Options = string.Join(' ', known.Select(name => $"-c {name}=1h")),
+        }.ConnectionString);
+
+        var index = Find(await store.MaintainIndexesAsync(), OnAll);
+
+        Assert.That(index.Action, Is.EqualTo(IndexAction.Built), index.Reason);
+        Assert.That(
+            await TestServer.ScalarAsync<string>($"SELECT string_agg(name || ' ' || setting, ', ') FROM {Prefix}memories.seen"),
+            Is.EqualTo("maintenance_work_mem 65000"));
     }
 
     [Test]
