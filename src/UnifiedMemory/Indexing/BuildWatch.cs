@@ -6,12 +6,13 @@ using UnifiedMemory.Postgres;
 namespace UnifiedMemory.Indexing;
 
 /// <summary>
-/// Looks at what another session is doing, from a connection of its own: how far its build has come, and whom it waits for.
-/// Whatever goes wrong here does not end the build.
+/// Looks at what another session is doing, from a connection of its own: how far its build has come, and whom it waits for. It ends
+/// what waits for one transaction for too long, which is longer than it worked before. Whatever goes wrong here does not end the build.
 /// </summary>
 internal sealed class BuildWatch : IAsyncDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(300);
+    private static readonly TimeSpan ReconnectAfter = TimeSpan.FromSeconds(5);
 
     private const string Look =
         """
@@ -26,17 +27,28 @@ internal sealed class BuildWatch : IAsyncDisposable
         """;
 
     private readonly CancellationTokenSource _ending = new();
+    private readonly UnifiedMemoryOptions _options;
+    private readonly TimeProvider _time;
+    private readonly int _processId;
+    private readonly long _started;
     private readonly Task _watching;
+    private long? _waitingSince;
 
-    private BuildWatch(string connectionString, int processId, string index, IProgress<IndexProgress>? progress, TimeProvider time) =>
-        _watching = WatchAsync(connectionString, processId, index, progress, time, _ending.Token);
+    private BuildWatch(UnifiedMemoryOptions options, int processId, string index, IProgress<IndexProgress>? progress, TimeProvider time)
+    {
+        (_options, _processId, _time, _started) = (options, processId, time, time.GetTimestamp());
+        _watching = WatchAsync(index, progress, _ending.Token);
+    }
 
     /// <summary>Whom the session waited for when it was last looked at; who it was before, when that cannot be told.</summary>
     public Blocker? Blocker { get; private set; }
 
+    /// <summary>Whether it was this that ended the statement.</summary>
+    public bool HasGivenUp { get; private set; }
+
     public static BuildWatch Start(
-        string connectionString, int processId, string index, IProgress<IndexProgress>? progress, TimeProvider time) =>
-        new(connectionString, processId, index, progress, time);
+        UnifiedMemoryOptions options, int processId, string index, IProgress<IndexProgress>? progress, TimeProvider time) =>
+        new(options, processId, index, progress, time);
 
     public async ValueTask DisposeAsync()
     {
@@ -45,32 +57,58 @@ internal sealed class BuildWatch : IAsyncDisposable
         _ending.Dispose();
     }
 
-    private async Task WatchAsync(
-        string connectionString, int processId, string index, IProgress<IndexProgress>? progress, TimeProvider time, CancellationToken cancellationToken)
+    private async Task WatchAsync(string index, IProgress<IndexProgress>? progress, CancellationToken cancellationToken)
     {
-        try
+        while (!cancellationToken.IsCancellationRequested)
         {
-            var connection = new NpgsqlConnection(connectionString);
-            await using (connection.ConfigureAwait(false))
+            try
             {
-                await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
-                while (true)
+                var connection = new NpgsqlConnection(ConnectionSettings.Maintenance(_options));
+                await using (connection.ConfigureAwait(false))
                 {
-                    var seen = await connection.QueryFirstAsync<Sight>(new CommandDefinition(
-                        Look, new SqlParameters().Add("pid", NpgsqlDbType.Integer, processId), cancellationToken: cancellationToken)).ConfigureAwait(false);
-                    if (seen.Phase is not null)
-                        progress?.Report(new IndexProgress(index, seen.Phase, seen.Percentage));
-                    if (seen.ProcessId is { } pid)
-                        Blocker = new Blocker { ProcessId = pid, Application = seen.Application ?? "", State = seen.State, Seconds = seen.Seconds };
-                    await Task.Delay(Interval, time, cancellationToken).ConfigureAwait(false);
+                    await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+                    while (true)
+                    {
+                        var seen = await connection.QueryFirstAsync<Sight>(Command(Look, cancellationToken)).ConfigureAwait(false);
+                        if (seen.Phase is not null)
+                            progress?.Report(new IndexProgress(index, seen.Phase, seen.Percentage));
+                        if (HasWaitedTooLong(seen))
+                        {
+                            HasGivenUp = true;
+                            await connection.ExecuteAsync(Command("SELECT pg_cancel_backend(@pid)", cancellationToken)).ConfigureAwait(false);
+                        }
+
+                        await Task.Delay(Interval, _time, cancellationToken).ConfigureAwait(false);
+                    }
                 }
             }
-        }
-        catch (Exception exception) when (exception is NpgsqlException or OperationCanceledException or System.Net.Sockets.SocketException or IOException)
-        {
-            // The build ended, or it goes on unwatched.
+            catch (Exception exception) when (exception is NpgsqlException or OperationCanceledException or System.Net.Sockets.SocketException or IOException)
+            {
+                // The build ended, or it goes on unwatched for a while.
+            }
+
+            await Task.Delay(ReconnectAfter, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
+
+    /// <summary>What has worked for hours waits for hours before it is given up: all its work would be lost.</summary>
+    private bool HasWaitedTooLong(Sight seen)
+    {
+        if (seen.ProcessId is not { } pid)
+        {
+            _waitingSince = null;
+            return false;
+        }
+
+        if (_waitingSince is not { } since || Blocker?.ProcessId != pid)
+            _waitingSince = since = _time.GetTimestamp();
+        Blocker = new Blocker { ProcessId = pid, Application = seen.Application ?? "", State = seen.State, Seconds = seen.Seconds };
+        var waited = _time.GetElapsedTime(since);
+        return waited > _options.Indexes.LockTimeout && waited > _time.GetElapsedTime(_started, since);
+    }
+
+    private CommandDefinition Command(string sql, CancellationToken cancellationToken) =>
+        new(sql, new SqlParameters().Add("pid", NpgsqlDbType.Integer, _processId), cancellationToken: cancellationToken);
 
     private sealed record Sight
     {

@@ -14,6 +14,9 @@ internal sealed class IndexBuilder(
     /// <summary>The server's own default is 64 MB.</summary>
     private const long SmallestMemory = 64L * 1024 * 1024;
 
+    /// <summary>The server ends each of a build's waits after this. <see cref="BuildWatch"/> does before, and knows how long it worked.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
+
     /// <summary>
     /// A build waits for transactions that wrote into the table, and at its end for those whose snapshot is older than it; not for
     /// VACUUM and for concurrent builds of other tables, unless those are on expressions or partial. One that has been open for longer
@@ -44,11 +47,11 @@ internal sealed class IndexBuilder(
     public async Task PrepareAsync(bool parallel, CancellationToken cancellationToken)
     {
         await ExecuteAsync(
-            $"""
+            """
             SELECT set_config(name, '0', false) FROM pg_settings
-            WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout');
-            SET lock_timeout = {Number((long)options.Indexes.LockTimeout.TotalMilliseconds)}
+            WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')
             """, cancellationToken).ConfigureAwait(false);
+        await SetLockTimeoutAsync(options.Indexes.LockTimeout, cancellationToken).ConfigureAwait(false);
         if (!parallel)
             await ExecuteAsync("SET max_parallel_maintenance_workers = 0", cancellationToken).ConfigureAwait(false);
     }
@@ -67,12 +70,15 @@ internal sealed class IndexBuilder(
             SELECT set_config(name, least({Number(MemoryFor(index, rows) / 1024)}, max_val::bigint) || 'kB', false) FROM pg_settings
             WHERE name = 'maintenance_work_mem'
             """, cancellationToken).ConfigureAwait(false);
+        await SetLockTimeoutAsync(LongestWait, cancellationToken).ConfigureAwait(false);
         var started = Stopwatch.GetTimestamp();
         try
         {
             await WatchedAsync(
                 index.Name, index.CreateSql(schema, index.BuildingName, dimensions), progress, cancellationToken).ConfigureAwait(false);
-            return Stopwatch.GetElapsedTime(started);
+            var took = Stopwatch.GetElapsedTime(started);
+            await SetLockTimeoutAsync(options.Indexes.LockTimeout, cancellationToken).ConfigureAwait(false);
+            return took;
         }
         catch (Exception exception) when (exception is PostgresException or OperationCanceledException or BlockedException)
         {
@@ -115,14 +121,15 @@ internal sealed class IndexBuilder(
     /// <summary>Runs the statement, and says whom it waited for when it did so in vain.</summary>
     private async Task WatchedAsync(string index, string sql, IProgress<IndexProgress>? progress, CancellationToken cancellationToken)
     {
-        var watch = BuildWatch.Start(ConnectionSettings.Maintenance(options), connection.ProcessID, index, progress, time);
+        var watch = BuildWatch.Start(options, connection.ProcessID, index, progress, time);
         await using (watch.ConfigureAwait(false))
         {
             try
             {
                 await ExecuteAsync(sql, cancellationToken).ConfigureAwait(false);
             }
-            catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.LockNotAvailable)
+            catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.LockNotAvailable
+                || (exception.SqlState == PostgresErrorCodes.QueryCanceled && watch.HasGivenUp))
             {
                 throw new BlockedException(watch.Blocker, exception);
             }
@@ -137,8 +144,10 @@ internal sealed class IndexBuilder(
     {
         try
         {
-            if (connection.State == System.Data.ConnectionState.Open)
-                await DropAsync(name, CancellationToken.None).ConfigureAwait(false);
+            if (connection.State != System.Data.ConnectionState.Open)
+                return;
+            await SetLockTimeoutAsync(options.Indexes.LockTimeout, CancellationToken.None).ConfigureAwait(false);
+            await DropAsync(name, CancellationToken.None).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is NpgsqlException or BlockedException or IOException)
         {
@@ -162,6 +171,9 @@ internal sealed class IndexBuilder(
             : IndexSizing.IvfFlatBytes(index.Lists, dimensions, index.HalfPrecision);
         return Math.Clamp(IndexSizing.WithMargin(needed), SmallestMemory, options.Indexes.MaxMemoryBytes);
     }
+
+    private Task<int> SetLockTimeoutAsync(TimeSpan timeout, CancellationToken cancellationToken) =>
+        ExecuteAsync($"SET lock_timeout = {Number((long)timeout.TotalMilliseconds)}", cancellationToken);
 
     private Task<int> ExecuteAsync(string sql, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(sql, cancellationToken: cancellationToken));

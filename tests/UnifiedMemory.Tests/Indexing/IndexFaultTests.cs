@@ -1,3 +1,4 @@
+using System.Data;
 using Npgsql;
 using UnifiedMemory.Postgres;
 
@@ -220,6 +221,35 @@ public sealed class IndexFaultTests : IndexingFixture
         Assert.That(await VectorIndexesAsync(), Is.EqualTo(OnAll));
     }
 
+    [Test]
+    public async Task At_its_end_a_build_waits_as_long_as_it_has_taken()
+    {
+        await FillAsync(10_000);
+        await using var store = NewMaintained(options =>
+        {
+            options.Indexes.LockTimeout = TimeSpan.FromMilliseconds(500);
+            (options.Hnsw.M, options.Hnsw.EfConstruction) = (48, 1000);
+        });
+        await using var dump = await OpenAsync("dump");
+        var loading = new PhaseSeen("building index: loading tuples");
+        var maintaining = store.MaintainIndexesAsync(loading);
+        await loading.Task.WaitAsync(TimeSpan.FromSeconds(30));
+        await using var transaction = await dump.BeginTransactionAsync(IsolationLevel.RepeatableRead);
+        await ExecuteAsync(dump, "SELECT 1");
+
+        await Eventually.TrueAsync(
+            async () => maintaining.IsCompleted || await TestServer.ScalarAsync<bool>(
+                $"""
+                SELECT count(*) = 1 FROM pg_locks JOIN pg_stat_activity USING (pid)
+                WHERE {WaitingBuild} AND query LIKE '%{Prefix}%' AND NOT granted AND clock_timestamp() - waitstart > interval '1500 ms'
+                """),
+            "the build waits for the snapshot");
+        Assert.That(maintaining.IsCompleted, Is.False);
+        await transaction.RollbackAsync();
+
+        Assert.That(Find(await maintaining, OnAll).Action, Is.EqualTo(IndexAction.Built));
+    }
+
     [TestCase("VACUUM elsewhere")]
     [TestCase("CREATE INDEX CONCURRENTLY ON elsewhere (number slowly)")]
     public async Task What_a_build_does_not_wait_for_is_not_in_its_way(string statement)
@@ -324,6 +354,19 @@ public sealed class IndexFaultTests : IndexingFixture
         async () => maintaining.IsCompleted
             || await TestServer.ScalarAsync<long>($"SELECT count(*) FROM pg_stat_activity WHERE {WaitingBuild} AND query LIKE '%{Prefix}%'") == 1,
         "the build waits for a transaction");
+
+    private sealed class PhaseSeen(string phase) : IProgress<IndexProgress>
+    {
+        private readonly TaskCompletionSource _seen = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public Task Task => _seen.Task;
+
+        public void Report(IndexProgress value)
+        {
+            if (value.Phase == phase)
+                _seen.TrySetResult();
+        }
+    }
 
     private sealed class CancelOn(string phase, CancellationTokenSource cancelling) : IProgress<IndexProgress>
     {
