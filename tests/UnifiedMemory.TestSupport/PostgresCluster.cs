@@ -3,6 +3,7 @@ using NUnit.Framework;
 using UnifiedMemory.Clusters;
 using UnifiedMemory.Installations;
 using UnifiedMemory.Machines;
+using UnifiedMemory.Processes;
 
 namespace UnifiedMemory.TestSupport;
 
@@ -111,6 +112,21 @@ public sealed class PostgresCluster : IAsyncDisposable
             File.ReadAllText($"/proc/{processId}/stat").Split(')')[^1].Split(' ')[2] != $"{postmaster.ProcessId}")
             throw new InvalidOperationException($"Process {processId} is no backend of this server.");
         Kill(processId);
+    }
+
+    /// <summary>
+    /// From now on, new backends cannot make a file, or a segment of shared memory, larger than this: what a small /dev/shm is like.
+    /// Linux only; the test is ignored elsewhere.
+    /// </summary>
+    public async Task LimitFilesAsync(long bytes, CancellationToken cancellationToken = default)
+    {
+        if (!OperatingSystem.IsLinux())
+            Assert.Ignore("needs prlimit");
+        var postmaster = _server.Cluster.Running ?? throw new InvalidOperationException("The server does not run.");
+        var result = await ChildProgram.RunAsync(
+            "prlimit", ["--pid", $"{postmaster.ProcessId}", $"--fsize={bytes}"], ServerUser, cancellationToken);
+        if (result.ExitCode != 0)
+            throw new InvalidOperationException($"The limit could not be set: {result.Output}");
     }
 
     public ValueTask DisposeAsync() => _server.DisposeAsync();

@@ -1,15 +1,17 @@
 using System.Diagnostics;
 using System.Globalization;
 using Dapper;
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using NpgsqlTypes;
+using UnifiedMemory.Monitoring;
 using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory.Indexing;
 
 /// <summary>Builds, exchanges and drops indexes concurrently, on the session that holds the lock.</summary>
 internal sealed class IndexBuilder(
-    NpgsqlConnection connection, UnifiedMemoryOptions options, StoreSchema schema, VectorIndexTable register, int dimensions, TimeProvider time)
+    NpgsqlConnection connection, UnifiedMemoryOptions options, StoreSchema schema, VectorIndexTable register, int dimensions, ILogger logger, TimeProvider time)
 {
     /// <summary>The server's own default is 64 MB.</summary>
     private const long SmallestMemory = 64L * 1024 * 1024;
@@ -70,6 +72,22 @@ internal sealed class IndexBuilder(
             SELECT set_config(name, least({Number(MemoryFor(index, rows) / 1024)}, max_val::bigint) || 'kB', false) FROM pg_settings
             WHERE name = 'maintenance_work_mem'
             """, cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await CreateAsync(index, progress, cancellationToken).ConfigureAwait(false);
+        }
+        catch (PostgresException exception) when (DatabaseFailure.IsShortOfSharedMemory(exception))
+        {
+            // Processes that build together share all of maintenance_work_mem, and a container has 64 MB to share. One alone shares nothing.
+            Log.IndexBuiltAlone(logger, index.Name, schema.Name, DatabaseFailure.Reason(exception));
+            await ExecuteAsync("SET max_parallel_maintenance_workers = 0", cancellationToken).ConfigureAwait(false);
+            return await CreateAsync(index, progress, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<TimeSpan> CreateAsync(
+        VectorIndexDefinition index, IProgress<IndexProgress>? progress, CancellationToken cancellationToken)
+    {
         await SetLockTimeoutAsync(LongestWait, cancellationToken).ConfigureAwait(false);
         var started = Stopwatch.GetTimestamp();
         try

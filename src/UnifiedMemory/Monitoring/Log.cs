@@ -107,4 +107,7 @@ internal static partial class Log
 
     [LoggerMessage(60, LogLevel.Information, "Insight {Id} has been deleted while it was on its way to {Sink}, and is not delivered")]
     public static partial void InsightGone(ILogger logger, Guid id, string sink);
+
+    [LoggerMessage(61, LogLevel.Warning, "Index {Index} of schema {Schema} is built with one process, which takes longer: {Reason}")]
+    public static partial void IndexBuiltAlone(ILogger logger, string index, string schema, string reason);
 }

@@ -16,12 +16,8 @@ internal static class DatabaseFailure
         var transient = RetryRules.For(exception) != RetryRule.Never;
         if (exception is PostgresException postgres)
         {
-            // These quote the value that was refused, and the context of a COPY quotes the row: memory content.
-            var quotes = postgres.SqlState is ['2', '2' or '3', ..] || postgres.Where is not null || postgres.Detail is not null;
-            var text = quotes ? "" : $": {postgres.MessageText}";
             return new UnifiedMemoryException(
-                operation, $"The database failed in '{operation}': {Advice(postgres.SqlState)} (SQLSTATE {postgres.SqlState}{text})",
-                transient, quotes ? null : exception)
+                operation, $"The database failed in '{operation}': {Reason(postgres)}", transient, Quotes(postgres) ? null : exception)
             {
                 SqlState = postgres.SqlState,
             };
@@ -37,6 +33,26 @@ internal static class DatabaseFailure
         };
         return new UnifiedMemoryException(operation, $"The database failed in '{operation}': {message}", transient, exception);
     }
+
+    /// <summary>The way out, the code, and what the server said of it where that holds no memory content.</summary>
+    public static string Reason(PostgresException exception)
+    {
+        var advice = IsShortOfSharedMemory(exception)
+            ? "its shared memory is too small; enlarge /dev/shm (docker run --shm-size=1g), or set max_parallel_workers_per_gather to 0"
+            : Advice(exception.SqlState);
+        return $"{advice} (SQLSTATE {exception.SqlState}{(Quotes(exception) ? "" : $": {exception.MessageText}")})";
+    }
+
+    /// <summary>
+    /// Whether processes of the server that work together got no memory to share. The code is that of a full disk or of memory that ran
+    /// out, and the text may be translated. https://github.com/postgres/postgres/blob/master/src/backend/storage/ipc/dsm_impl.c
+    /// </summary>
+    public static bool IsShortOfSharedMemory(PostgresException exception) =>
+        exception is { SqlState: PostgresErrorCodes.DiskFull or PostgresErrorCodes.OutOfMemory, File: "dsm_impl.c" };
+
+    /// <summary>These quote the value that was refused, and the context of a COPY quotes the row: memory content.</summary>
+    private static bool Quotes(PostgresException exception) =>
+        exception.SqlState is ['2', '2' or '3', ..] || exception.Where is not null || exception.Detail is not null;
 
     private static string Advice(string state) => state switch
     {
