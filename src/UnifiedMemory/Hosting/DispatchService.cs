@@ -1,9 +1,7 @@
-using Microsoft.Extensions.Hosting;
-
 namespace UnifiedMemory.Hosting;
 
 /// <summary>Delivers a store's insights while the host runs, and for a while longer when it stops.</summary>
-internal sealed class DispatchService(UnifiedMemoryStore store, InsightOptions options, TimeProvider time) : BackgroundService
+internal sealed class DispatchService(UnifiedMemoryStore store, InsightOptions options, TimeProvider time) : PromptlyStoppedService
 {
     /// <summary>For what is to be written down at the end. What a database that does not answer keeps from it waits for the end of its lease.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(3);
@@ -15,14 +13,11 @@ internal sealed class DispatchService(UnifiedMemoryStore store, InsightOptions o
         _abort.CancelAfter(options.DrainTimeout);
         using var latest = new CancellationTokenSource(options.DrainTimeout + Grace, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(latest.Token, cancellationToken);
-        var end = either.Token;
 
         // Registered last, and so called first: nobody waits for this any more once the other one is cancelled.
         using var registration = cancellationToken.Register(() => _ = _abort.CancelAsync());
 
-        // Not awaited alone: whoever cancels a statement asks the server to end it, in place, and waits for a silent one.
-        var stopping = Task.Run(() => base.StopAsync(end), CancellationToken.None);
-        await stopping.WaitAsync(end).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await base.StopAsync(either.Token).ConfigureAwait(false);
     }
 
     public override void Dispose()

@@ -1,11 +1,10 @@
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using UnifiedMemory.Monitoring;
 
 namespace UnifiedMemory.Hosting;
 
 /// <summary>What a store does in a host: the schema when it starts; purging and looking after the indexes while it runs.</summary>
-internal sealed class StoreService(UnifiedMemoryStore store, UnifiedMemoryOptions options, ILogger logger, TimeProvider time) : BackgroundService
+internal sealed class StoreService(UnifiedMemoryStore store, UnifiedMemoryOptions options, ILogger logger, TimeProvider time) : PromptlyStoppedService
 {
     private bool _toldWhyNot;
 
