@@ -107,7 +107,7 @@ internal sealed class IndexBuilder(
 
     /// <summary>
     /// Gives the index that was built its name, and the register its row, at once. Renaming takes no lock that a search would
-    /// wait for; the index that had the name serves until then, and is dropped afterwards or by the next run.
+    /// wait for; the index that had the name serves until then, and is dropped afterwards or by a later run.
     /// </summary>
     public async Task ExchangeAsync(
         VectorIndexDefinition index, Replaced replaced, long rows, TimeSpan? buildTime, int effort, CancellationToken cancellationToken)
@@ -123,7 +123,7 @@ internal sealed class IndexBuilder(
             await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        // Should something be in the way now, the next run finds it by its name.
+        // Should something be in the way now, a later run finds it by its name.
         if (replaced == Replaced.Drop)
             await DropQuietlyAsync(index.ReplacedName).ConfigureAwait(false);
     }

@@ -29,6 +29,8 @@ internal sealed partial class IndexRun
         var replaced = existing is null ? Replaced.None
             : former is not null && former.HalfPrecision != wanted.HalfPrecision ? Replaced.Keep
             : Replaced.Drop;
+        if (existing is not null)
+            await DropFoundAsync(wanted.ReplacedName, cancellationToken).ConfigureAwait(false);
         await builder.ExchangeAsync(
             wanted, replaced, report.Rows, buildTime, LowestEffort(wanted), cancellationToken).ConfigureAwait(false);
         var bytes = await builder.SizeAsync(report.Name, cancellationToken).ConfigureAwait(false);

@@ -80,10 +80,10 @@ internal sealed partial class IndexRun(
             broken = true;
         }
 
-        if (_found.ContainsKey(name + VectorIndexDefinition.ReplacedSuffix))
-            await builder.DropAsync(name + VectorIndexDefinition.ReplacedSuffix, cancellationToken).ConfigureAwait(false);
         if (!_found.ContainsKey(name) && _registered.Remove(name))
             await register.ForgetAsync(connection, name, cancellationToken).ConfigureAwait(false);
+        if (_registered.GetValueOrDefault(name) is not { IsNew: true })
+            await DropFoundAsync(name + VectorIndexDefinition.ReplacedSuffix, cancellationToken).ConfigureAwait(false);
         return broken;
     }
 
@@ -95,14 +95,18 @@ internal sealed partial class IndexRun(
         await register.ForgetAsync(connection, report.Name, cancellationToken).ConfigureAwait(false);
         await builder.DropAsync(report.Name, cancellationToken).ConfigureAwait(false);
         await DropUnfinishedAsync(report.Name, cancellationToken).ConfigureAwait(false);
+        await DropFoundAsync(report.Name + VectorIndexDefinition.ReplacedSuffix, cancellationToken).ConfigureAwait(false);
         return report with { Action = IndexAction.Dropped, Reason = decision.Reason };
     }
 
     /// <summary>What was built and never got its name, and is not what is wanted now.</summary>
-    private async Task DropUnfinishedAsync(string name, CancellationToken cancellationToken)
+    private Task DropUnfinishedAsync(string name, CancellationToken cancellationToken) =>
+        DropFoundAsync(name + VectorIndexDefinition.BuildingSuffix, cancellationToken);
+
+    private async Task DropFoundAsync(string name, CancellationToken cancellationToken)
     {
-        if (_found.Remove(name + VectorIndexDefinition.BuildingSuffix))
-            await builder.DropAsync(name + VectorIndexDefinition.BuildingSuffix, cancellationToken).ConfigureAwait(false);
+        if (_found.Remove(name))
+            await builder.DropAsync(name, cancellationToken).ConfigureAwait(false);
     }
 
     private MaintainedIndex Other(FoundIndex index) => new()

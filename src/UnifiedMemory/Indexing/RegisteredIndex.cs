@@ -25,6 +25,9 @@ internal sealed record RegisteredIndex
     /// <summary>How long the build took; <c>null</c> when somebody else built it.</summary>
     public float? BuildSeconds { get; init; }
 
+    /// <summary>Whether hosts may still search through the index that it replaced. They know the indexes for half a minute.</summary>
+    public bool IsNew { get; init; }
+
     public int Effort { get; init; }
 
     /// <summary>The effort that it took when it was measured for the first time with this <see cref="TargetRecall"/>.</summary>

@@ -9,8 +9,8 @@ internal enum Replaced
     Drop,
 
     /// <summary>
-    /// It stays until the next run. Hosts know the indexes for half a minute, and what they order by in that time is on this
-    /// index only.
+    /// It stays until a run that is more than a minute later. Hosts know the indexes for half a minute, and what they order by in that
+    /// time is on this index only.
     /// </summary>
     Keep,
 }

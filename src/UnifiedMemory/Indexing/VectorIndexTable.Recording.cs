@@ -10,7 +10,8 @@ internal sealed partial class VectorIndexTable
     private readonly string _all =
         $"""
         SELECT name AS "Name", method AS "Method", half_precision AS "HalfPrecision", lists AS "Lists", rows AS "Rows", bytes AS "Bytes",
-               build_seconds AS "BuildSeconds", effort AS "Effort", first_effort AS "FirstEffort", recall AS "Recall", target_recall AS "TargetRecall",
+               build_seconds AS "BuildSeconds", built_at > now() - interval '1 minute' AS "IsNew", effort AS "Effort", first_effort AS "FirstEffort",
+               recall AS "Recall", target_recall AS "TargetRecall",
                measured_rows AS "MeasuredRows", COALESCE(measured_at < now() - interval '7 days', false) AS "IsStale", own_scans AS "OwnScans"
         FROM {schema.VectorIndexes}
         """;
