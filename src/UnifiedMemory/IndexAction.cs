@@ -21,6 +21,6 @@ public enum IndexAction
     /// <summary>It is no longer needed.</summary>
     Dropped,
 
-    /// <summary>None is needed, or it could not be built this time; the reason says which.</summary>
+    /// <summary>Nothing was done: none is needed, something is in the way this time, or it is yours to repair; the reason says which.</summary>
     Skipped,
 }

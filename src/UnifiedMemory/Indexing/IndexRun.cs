@@ -32,7 +32,8 @@ internal sealed partial class IndexRun(
                 indexes.Add(index);
         }
 
-        var others = _found.Values.Where(index => !index.Name.StartsWith(VectorIndexDefinition.NameOf(null), StringComparison.Ordinal));
+        var own = Types.Select(VectorIndexDefinition.NameOf).ToHashSet();
+        var others = _found.Values.Where(index => !own.Contains(VectorIndexDefinition.OriginOf(index.Name)));
         indexes.AddRange(others.OrderBy(index => index.Name, StringComparer.Ordinal).Select(Other));
         foreach (var unused in indexes.Where(index => index.IsUnused))
             Log.IndexUnused(logger, unused.Name, schema.Name, unused.SizeBytes);
@@ -65,19 +66,18 @@ internal sealed partial class IndexRun(
         }
     }
 
-    /// <summary>Takes away what interrupted builds and exchanges have left behind under the names that belong to this index.</summary>
+    /// <summary>Takes away what interrupted builds, exchanges and reindexing have left behind under the names that belong to this index.</summary>
     /// <returns>Whether a build was interrupted.</returns>
     private async Task<bool> ClearAsync(string name, CancellationToken cancellationToken)
     {
         var broken = false;
-        foreach (var left in (string[])[name, name + VectorIndexDefinition.BuildingSuffix])
+        var invalid = _found.Values.Where(index => !index.IsValid && VectorIndexDefinition.OriginOf(index.Name) == name).ToList();
+        foreach (var left in invalid.Select(index => index.Name))
         {
-            if (_found.GetValueOrDefault(left) is not { IsValid: false })
-                continue;
             Log.IndexDropped(logger, left, schema.Name, "an interrupted build left it invalid");
             await builder.DropAsync(left, cancellationToken).ConfigureAwait(false);
             _found.Remove(left);
-            broken = true;
+            broken |= left == name || left == name + VectorIndexDefinition.BuildingSuffix;
         }
 
         if (!_found.ContainsKey(name) && _registered.Remove(name))
@@ -109,16 +109,28 @@ internal sealed partial class IndexRun(
             await builder.DropAsync(name, cancellationToken).ConfigureAwait(false);
     }
 
-    private MaintainedIndex Other(FoundIndex index) => new()
+    private MaintainedIndex Other(FoundIndex index)
     {
-        Name = index.Name,
-        Action = IndexAction.Kept,
-        Reason = "comes with the schema; only looked at",
-        Rows = Math.Max(0, (long)index.Rows),
-        SizeBytes = index.Bytes,
-        Scans = index.Scans,
-        IsUnused = !index.IsUnique && index.Scans == 0 && _watched.Contains(index.Name),
-    };
+        var report = new MaintainedIndex
+        {
+            Name = index.Name,
+            Action = IndexAction.Kept,
+            Reason = "is not a vector index of the store's; only looked at",
+            Rows = Math.Max(0, (long)index.Rows),
+            SizeBytes = index.Bytes,
+            Scans = index.Scans,
+            IsUnused = !index.IsUnique && index.Scans == 0 && _watched.Contains(index.Name),
+        };
+        if (index.IsValid)
+            return report;
+
+        // It may be somebody's who is at it just now.
+        var isLeft = VectorIndexDefinition.OriginOf(index.Name) != index.Name;
+        var reason = "is invalid: writes keep it up and no search uses it. Unless it is being built, "
+            + $"{(isLeft ? "DROP" : "REINDEX")} INDEX CONCURRENTLY {schema.Quoted}.\"{index.Name}\"";
+        Log.IndexInvalid(logger, index.Name, schema.Name, reason);
+        return report with { Action = IndexAction.Skipped, Reason = reason };
+    }
 
     /// <summary>What the catalogue and the register said of it when this run began.</summary>
     private MaintainedIndex Known(MaintainedIndex report)

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using UnifiedMemory.Postgres;
 
 namespace UnifiedMemory.Indexing;
@@ -13,7 +14,7 @@ namespace UnifiedMemory.Indexing;
 /// <param name="M">HNSW: links of a node; else 0.</param>
 /// <param name="EfConstruction">HNSW: candidates looked at for a new node; else 0.</param>
 /// <param name="Lists">IVFFlat: lists; else 0.</param>
-internal sealed record VectorIndexDefinition(
+internal sealed partial record VectorIndexDefinition(
     MemoryType? Type, VectorIndexMethod Method, bool HalfPrecision, int M, int EfConstruction, int Lists)
 {
     /// <summary>pgvector's indexes on <c>vector</c> take at most this many dimensions.</summary>
@@ -36,6 +37,12 @@ internal sealed record VectorIndexDefinition(
 
     public static string NameOf(MemoryType? type) =>
         type is { } one ? $"memories_embedding_{MemoryTypeNames.NameOf(one)}" : "memories_embedding";
+
+    /// <summary>
+    /// The name of the index that another one comes from: what an exchange, or a <c>REINDEX CONCURRENTLY</c> that was interrupted, has
+    /// made of it or left of it. https://www.postgresql.org/docs/current/sql-reindex.html
+    /// </summary>
+    public static string OriginOf(string name) => Endings().Replace(name, "");
 
     public static int MaxDimensionsOf(bool halfPrecision) => halfPrecision ? MaxHalfDimensions : MaxDimensions;
 
@@ -106,6 +113,9 @@ internal sealed record VectorIndexDefinition(
     public override string ToString() => Method == VectorIndexMethod.Hnsw
         ? string.Create(CultureInfo.InvariantCulture, $"hnsw (m {M}, ef_construction {EfConstruction}{Precision})")
         : string.Create(CultureInfo.InvariantCulture, $"ivfflat (lists {Lists}{Precision})");
+
+    [GeneratedRegex($@"({BuildingSuffix}|{ReplacedSuffix}|_cc(new|old)\d*)+\z")]
+    private static partial Regex Endings();
 
     private string Precision => HalfPrecision ? ", half precision" : "";
 

@@ -110,4 +110,7 @@ internal static partial class Log
 
     [LoggerMessage(61, LogLevel.Warning, "Index {Index} of schema {Schema} is built with one process, which takes longer: {Reason}")]
     public static partial void IndexBuiltAlone(ILogger logger, string index, string schema, string reason);
+
+    [LoggerMessage(62, LogLevel.Warning, "Index {Index} of schema {Schema} {Reason}")]
+    public static partial void IndexInvalid(ILogger logger, string index, string schema, string reason);
 }

@@ -45,6 +45,29 @@ public sealed class IndexFaultTests : IndexingFixture
     }
 
     [Test]
+    public async Task What_an_interrupted_reindex_left_of_a_vector_index_is_dropped_and_of_others_reported()
+    {
+        await FillAsync(400);
+        await Maintained.MaintainIndexesAsync();
+        foreach (var left in (string[])[OnAll + "_ccnew", OnAll + "_ccold1", OnAll + "_new_ccnew", "memories_tags_ccnew"])
+        {
+            await TestServer.ExecuteAsync($"CREATE INDEX {left} ON {Table} (kind)");
+            await InvalidateAsync(left);
+        }
+
+        await InvalidateAsync("memories_id");
+
+        var report = await Maintained.MaintainIndexesAsync();
+
+        Assert.That(Find(report, OnAll).Action, Is.EqualTo(IndexAction.Kept));
+        Assert.That(await VectorIndexesAsync(), Is.EqualTo(OnAll));
+        var (left1, broken) = (Find(report, "memories_tags_ccnew"), Find(report, "memories_id"));
+        Assert.That((left1.Action, broken.Action), Is.EqualTo((IndexAction.Skipped, IndexAction.Skipped)));
+        Assert.That(left1.Reason, Does.Contain("is invalid").And.EndWith($"DROP INDEX CONCURRENTLY \"{Prefix}memories\".\"memories_tags_ccnew\""));
+        Assert.That(broken.Reason, Does.Contain("is invalid").And.EndWith($"REINDEX INDEX CONCURRENTLY \"{Prefix}memories\".\"memories_id\""));
+    }
+
+    [Test]
     public async Task A_build_that_was_finished_by_the_server_after_its_host_was_gone_is_taken_over()
     {
         await FillAsync(400);
