@@ -23,4 +23,7 @@ public enum IndexAction
 
     /// <summary>Nothing was done: none is needed, something is in the way this time, or it is yours to repair; the reason says which.</summary>
     Skipped,
+
+    /// <summary>The server refused; the reason has its code and the way out. The other indexes were looked after all the same.</summary>
+    Failed,
 }

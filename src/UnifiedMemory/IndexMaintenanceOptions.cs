@@ -6,7 +6,10 @@ namespace UnifiedMemory;
 /// </summary>
 public sealed class IndexMaintenanceOptions
 {
-    /// <summary>How often a host looks after the indexes; zero for never. One host at a time does it. Default: 10 minutes.</summary>
+    /// <summary>
+    /// How often a host looks after the indexes; zero for never. One host at a time does it. After a failure it waits twice as long as
+    /// the last time, up to a day. Default: 10 minutes.
+    /// </summary>
     public TimeSpan Interval { get; set; } = TimeSpan.FromMinutes(10);
 
     /// <summary>

@@ -18,9 +18,9 @@ public sealed partial class UnifiedMemoryStore
     /// </remarks>
     /// <param name="progress">Told about twice a second what is under way.</param>
     /// <param name="cancellationToken">Ends the statement on the server, too. A build that is cut short leaves nothing behind.</param>
-    /// <returns>What was done about each index, and why.</returns>
+    /// <returns>What was done about each index, and why; <see cref="IndexAction.Failed"/> where the server refused it.</returns>
     /// <exception cref="UnifiedMemoryException">
-    /// The database failed, the role does not own the tables, or there is a pooler in front of the server.
+    /// The database failed for all of them, the role does not own the tables, or there is a pooler in front of the server.
     /// </exception>
     public Task<IndexReport> MaintainIndexesAsync(
         IProgress<IndexProgress>? progress = null, CancellationToken cancellationToken = default) =>

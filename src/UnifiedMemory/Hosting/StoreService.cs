@@ -21,33 +21,59 @@ internal sealed class StoreService(UnifiedMemoryStore store, UnifiedMemoryOption
     {
         // With Off, the host starts whatever the database is like; what is wrong with it is said now and not at the first call.
         await AttemptAsync(() => store.OpenAsync(stoppingToken).AsTask(), Log.OpenFailed, stoppingToken).ConfigureAwait(false);
-        await Task.WhenAll(
-            EachAsync(options.PurgeInterval, () => store.PurgeExpiredAsync(stoppingToken), Log.PurgeFailed, stoppingToken),
-            EachAsync(options.Indexes.Interval, () => MaintainIndexesAsync(stoppingToken), Log.MaintenanceFailed, stoppingToken)).ConfigureAwait(false);
+        await Task.WhenAll(PurgeAsync(stoppingToken), MaintainIndexesAsync(stoppingToken)).ConfigureAwait(false);
     }
 
-    private async Task EachAsync(TimeSpan interval, Func<Task> work, Action<ILogger, Exception> onFailure, CancellationToken stoppingToken)
+    private async Task PurgeAsync(CancellationToken stoppingToken)
     {
-        if (interval == TimeSpan.Zero)
+        if (options.PurgeInterval == TimeSpan.Zero)
             return;
-        using var timer = new PeriodicTimer(interval, time);
+        using var timer = new PeriodicTimer(options.PurgeInterval, time);
         while (await timer.WaitForNextTickAsync(stoppingToken).ConfigureAwait(false))
-            await AttemptAsync(work, onFailure, stoppingToken).ConfigureAwait(false);
+            await AttemptAsync(() => store.PurgeExpiredAsync(stoppingToken), Log.PurgeFailed, stoppingToken).ConfigureAwait(false);
+    }
+
+    private async Task MaintainIndexesAsync(CancellationToken stoppingToken)
+    {
+        if (options.Indexes.Interval == TimeSpan.Zero)
+            return;
+        for (var wait = options.Indexes.Interval; ; wait = await MaintainIndexesAsync(wait, stoppingToken).ConfigureAwait(false))
+            await Task.Delay(wait, time, stoppingToken).ConfigureAwait(false);
     }
 
     /// <summary>A host whose role or connection does not allow it says so once; another host is to do it.</summary>
-    private async Task MaintainIndexesAsync(CancellationToken stoppingToken)
+    /// <returns>
+    /// How long to wait for the next time: after a failure twice as long. A build that fails after hours is not begun again at once,
+    /// and one that brings the server down does so once a day.
+    /// </returns>
+    private async Task<TimeSpan> MaintainIndexesAsync(TimeSpan waited, CancellationToken stoppingToken)
     {
+        var interval = options.Indexes.Interval;
+        var longer = TimeSpan.FromTicks(Math.Max(interval.Ticks, Math.Min(2 * waited.Ticks, TimeSpan.TicksPerDay)));
         try
         {
-            await store.TryMaintainIndexesAsync(stoppingToken).ConfigureAwait(false);
+            var report = await store.TryMaintainIndexesAsync(stoppingToken).ConfigureAwait(false);
             _toldWhyNot = false;
+
+            // That another host is at it says nothing about how it ends.
+            if (report is null)
+                return waited;
+            if (report.Indexes.All(index => index.Action != IndexAction.Failed))
+                return interval;
+            Log.MaintenanceFailed(logger, longer, exception: null);
+            return longer;
         }
         catch (UnifiedMemoryException exception) when (exception is { Operation: "maintain_indexes", IsTransient: false, InnerException: null })
         {
             if (!_toldWhyNot)
                 Log.MaintenanceImpossible(logger, exception.Message);
             _toldWhyNot = true;
+            return interval;
+        }
+        catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
+        {
+            Log.MaintenanceFailed(logger, longer, exception);
+            return longer;
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Data;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using UnifiedMemory.Monitoring;
@@ -64,7 +65,18 @@ internal sealed partial class IndexRun(
             Log.IndexBlocked(logger, name, schema.Name, blocked.Message);
             return Known(report with { Action = IndexAction.Skipped, Reason = $"{blocked.Message}; tried again at the next run" });
         }
+        catch (PostgresException exception) when (IsOfOneIndex(exception))
+        {
+            var reason = DatabaseFailure.Reason(exception);
+            Log.IndexFailed(logger, name, schema.Name, reason);
+            return Known(report with { Action = IndexAction.Failed, Reason = reason });
+        }
     }
+
+    /// <summary>Whether the next index may fare better: the session goes on, and is not refused for its role or for the server's state.</summary>
+    private bool IsOfOneIndex(PostgresException exception) =>
+        connection.State == ConnectionState.Open && exception.SqlState != PostgresErrorCodes.InsufficientPrivilege
+        && (RetryRules.For(exception) == RetryRule.Never || exception.SqlState == PostgresErrorCodes.LockNotAvailable);
 
     /// <summary>Takes away what interrupted builds, exchanges and reindexing have left behind under the names that belong to this index.</summary>
     /// <returns>Whether a build was interrupted.</returns>

@@ -69,8 +69,8 @@ internal static partial class Log
     [LoggerMessage(47, LogLevel.Information, "Index {Index} of schema {Schema} has not been used for a week and takes {Bytes} bytes")]
     public static partial void IndexUnused(ILogger logger, string index, string schema, long bytes);
 
-    [LoggerMessage(48, LogLevel.Error, "Maintaining the indexes failed; it is tried again at the next interval")]
-    public static partial void MaintenanceFailed(ILogger logger, Exception exception);
+    [LoggerMessage(48, LogLevel.Error, "Maintaining the indexes failed; it is tried again in {Wait}")]
+    public static partial void MaintenanceFailed(ILogger logger, TimeSpan wait, Exception? exception);
 
     [LoggerMessage(49, LogLevel.Warning, "This host does not maintain indexes. {Reason}")]
     public static partial void MaintenanceImpossible(ILogger logger, string reason);
@@ -113,4 +113,7 @@ internal static partial class Log
 
     [LoggerMessage(62, LogLevel.Warning, "Index {Index} of schema {Schema} {Reason}")]
     public static partial void IndexInvalid(ILogger logger, string index, string schema, string reason);
+
+    [LoggerMessage(63, LogLevel.Error, "Index {Index} of schema {Schema} could not be looked after: {Reason}")]
+    public static partial void IndexFailed(ILogger logger, string index, string schema, string reason);
 }

@@ -40,13 +40,38 @@ public sealed class StoreServiceTests : IndexingFixture
         await transaction.RollbackAsync();
     }
 
-    private IHost BuildHost(Action<UnifiedMemoryOptions> configure) => new HostBuilder().ConfigureServices(services =>
+    [Test]
+    public async Task A_host_tries_again_later_and_later_while_an_index_fails()
+    {
+        await FillAsync(400);
+        await TestServer.ExecuteAsync($"CREATE TABLE {Prefix}memories.{OnAll}_new ()");
+        using var host = BuildHost();
+        await host.StartAsync();
+
+        await LoggedAsync("it is tried again in 00:00:04");
+        await TestServer.ExecuteAsync($"DROP TABLE {Prefix}memories.{OnAll}_new");
+        await LoggedAsync($"Built index {OnAll} ");
+        await host.StopAsync();
+
+        Assert.That(Logged("Maintaining the indexes failed").Select(line => line.Trim()[^8..]), Is.EqualTo(new[] { "00:00:02", "00:00:04" }));
+        Assert.That(Logged("SQLSTATE 42P07"), Has.Count.EqualTo(2));
+    }
+
+    private Task LoggedAsync(string text) => Eventually.TrueAsync(() => Logged(text).Count > 0, $"the host says '{text}'");
+
+    private List<string> Logged(string text)
+    {
+        lock (_lines)
+            return _lines.Where(line => line.Contains(text, StringComparison.Ordinal)).ToList();
+    }
+
+    private IHost BuildHost(Action<UnifiedMemoryOptions>? configure = null) => new HostBuilder().ConfigureServices(services =>
     {
         services.AddLogging(logging => logging.AddProvider(new ListLogger(_lines)));
         services.AddUnifiedMemory(options =>
         {
             (options.ConnectionString, options.SchemaPrefix) = (TestServer.ConnectionString, Prefix);
             (options.Indexes.Interval, options.Indexes.Threshold) = (TimeSpan.FromSeconds(1), 300);
-        }).UseEmbeddingProvider(_ => Embeddings).Configure(configure);
+        }).UseEmbeddingProvider(_ => Embeddings).Configure(configure ?? (_ => { }));
     }).Build();
 }

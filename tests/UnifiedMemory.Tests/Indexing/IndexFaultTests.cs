@@ -344,6 +344,23 @@ public sealed class IndexFaultTests : IndexingFixture
     }
 
     [Test]
+    public async Task An_index_that_the_server_refuses_is_reported_and_does_not_keep_the_others_from_theirs()
+    {
+        await FillAsync(1000);
+        await FillAsync(150, "insight");
+        await TestServer.ExecuteAsync($"CREATE TABLE {Prefix}memories.{OnAll}_new ()");
+
+        var report = await Maintained.MaintainIndexesAsync();
+
+        var refused = Find(report, OnAll);
+        Assert.That(refused.Action, Is.EqualTo(IndexAction.Failed));
+        Assert.That(refused.Reason, Does.Contain($"(SQLSTATE 42P07: relation \"{OnAll}_new\" already exists)"));
+        Assert.That(Find(report, OnAll + "_insight").Action, Is.EqualTo(IndexAction.Built));
+        await TestServer.ExecuteAsync($"DROP TABLE {Prefix}memories.{OnAll}_new");
+        Assert.That(Find(await Maintained.MaintainIndexesAsync(), OnAll).Action, Is.EqualTo(IndexAction.Built));
+    }
+
+    [Test]
     public async Task Who_does_not_wait_leaves_it_to_who_is_at_it()
     {
         await FillAsync(400);
