@@ -1,4 +1,6 @@
 using Microsoft.Extensions.Logging;
+using Npgsql;
+using UnifiedMemory.Indexing;
 using UnifiedMemory.Monitoring;
 
 namespace UnifiedMemory.Hosting;
@@ -6,7 +8,7 @@ namespace UnifiedMemory.Hosting;
 /// <summary>What a store does in a host: the schema when it starts; purging and looking after the indexes while it runs.</summary>
 internal sealed class StoreService(UnifiedMemoryStore store, UnifiedMemoryOptions options, ILogger logger, TimeProvider time) : PromptlyStoppedService
 {
-    private bool _toldWhyNot;
+    private string? _toldWhyNot;
 
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -53,7 +55,7 @@ internal sealed class StoreService(UnifiedMemoryStore store, UnifiedMemoryOption
         try
         {
             var report = await store.TryMaintainIndexesAsync(stoppingToken).ConfigureAwait(false);
-            _toldWhyNot = false;
+            _toldWhyNot = null;
 
             // That another host is at it says nothing about how it ends.
             if (report is null)
@@ -63,11 +65,12 @@ internal sealed class StoreService(UnifiedMemoryStore store, UnifiedMemoryOption
             Log.MaintenanceFailed(logger, longer, exception: null);
             return longer;
         }
-        catch (UnifiedMemoryException exception) when (exception is { Operation: "maintain_indexes", IsTransient: false, InnerException: null })
+        catch (UnifiedMemoryException exception) when (exception is CannotMaintainException
+            or { Operation: "maintain_indexes", SqlState: PostgresErrorCodes.InsufficientPrivilege })
         {
-            if (!_toldWhyNot)
+            if (_toldWhyNot != exception.Message)
                 Log.MaintenanceImpossible(logger, exception.Message);
-            _toldWhyNot = true;
+            _toldWhyNot = exception.Message;
             return interval;
         }
         catch (Exception exception) when (!stoppingToken.IsCancellationRequested)

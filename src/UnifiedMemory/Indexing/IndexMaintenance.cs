@@ -42,10 +42,10 @@ internal sealed class IndexMaintenance(
     private async Task<IndexCatalog.ServerFacts> RequireServerAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var server = await _catalog.ReadServerAsync(connection, cancellationToken).ConfigureAwait(false)
-            ?? throw Failure($"there is no table {schema.Memories}; run MigrateAsync.", PostgresErrorCodes.UndefinedTable);
+            ?? throw new CannotMaintainException($"there is no table {schema.Memories}; run MigrateAsync.", PostgresErrorCodes.UndefinedTable);
         if (!server.IsOwner)
         {
-            throw Failure(
+            throw new CannotMaintainException(
                 $"the role '{server.Role}' does not own the table {schema.Memories}, and only its owner may index it. Maintain the indexes with "
                 + $"the role that migrates, and set {nameof(UnifiedMemoryOptions.Indexes)}.{nameof(IndexMaintenanceOptions.Interval)} to zero in this host.",
                 PostgresErrorCodes.InsufficientPrivilege);
@@ -54,7 +54,7 @@ internal sealed class IndexMaintenance(
         // A pooler answers with a process of its own. Behind it, the lock and the settings of a session would be anybody's.
         if (server.ProcessId != connection.ProcessID)
         {
-            throw Failure(
+            throw new CannotMaintainException(
                 "there is a connection pooler in front of the server. Maintain the indexes from a store whose ConnectionString names the server "
                 + $"itself, and set {nameof(UnifiedMemoryOptions.Indexes)}.{nameof(IndexMaintenanceOptions.Interval)} to zero in this host.",
                 sqlState: null);
@@ -62,7 +62,4 @@ internal sealed class IndexMaintenance(
 
         return server;
     }
-
-    private static UnifiedMemoryException Failure(string message, string? sqlState) =>
-        new("maintain_indexes", "The indexes cannot be maintained: " + message, isTransient: false) { SqlState = sqlState };
 }

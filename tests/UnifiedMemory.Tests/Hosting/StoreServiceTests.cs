@@ -2,6 +2,7 @@ using System.Diagnostics;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using UnifiedMemory.TestSupport;
 using UnifiedMemory.Tests.Indexing;
 
@@ -55,6 +56,54 @@ public sealed class StoreServiceTests : IndexingFixture
 
         Assert.That(Logged("Maintaining the indexes failed").Select(line => line.Trim()[^8..]), Is.EqualTo(new[] { "00:00:02", "00:00:04" }));
         Assert.That(Logged("SQLSTATE 42P07"), Has.Count.EqualTo(2));
+    }
+
+    [Test]
+    public async Task A_failure_is_not_taken_for_a_role_that_may_not()
+    {
+        await TestServer.ExecuteAsync(
+            $"""
+            ALTER TABLE {Prefix}memories.vector_indexes RENAME TO renamed;
+            CREATE VIEW {Prefix}memories.vector_indexes AS SELECT * FROM {Prefix}memories.renamed WHERE 1 / 0 = 1;
+            """);
+        using var host = BuildHost();
+        await host.StartAsync();
+
+        await LoggedAsync("SQLSTATE 22012");
+        await host.StopAsync();
+
+        Assert.That(Logged("Maintaining the indexes failed"), Is.Not.Empty);
+        Assert.That(Logged("does not maintain indexes"), Is.Empty);
+    }
+
+    [Test]
+    public async Task A_host_that_may_not_says_so_again_when_it_is_for_another_reason()
+    {
+        await FillAsync(400);
+        var role = Prefix + "owner";
+        await TestServer.ExecuteAsync(
+            $"""
+            CREATE ROLE {role} LOGIN PASSWORD 'app-password';
+            GRANT USAGE ON SCHEMA {Prefix}memories TO {role};
+            GRANT SELECT ON ALL TABLES IN SCHEMA {Prefix}memories TO {role};
+            """);
+        try
+        {
+            using var host = BuildHost(options => options.ConnectionString =
+                new NpgsqlConnectionStringBuilder(options.ConnectionString) { Username = role, Password = "app-password" }.ConnectionString);
+            await host.StartAsync();
+            await LoggedAsync($"the role '{role}' does not own the table");
+            await TestServer.ExecuteAsync($"ALTER TABLE {Table} OWNER TO {role}");
+            await LoggedAsync("SQLSTATE 42501: permission denied for schema");
+            await host.StopAsync();
+
+            Assert.That(Logged("This host does not maintain indexes"), Has.Count.EqualTo(2));
+            Assert.That(Logged("Maintaining the indexes failed"), Is.Empty);
+        }
+        finally
+        {
+            await TestServer.ExecuteAsync($"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP OWNED BY {role}; DROP ROLE {role}");
+        }
     }
 
     private Task LoggedAsync(string text) => Eventually.TrueAsync(() => Logged(text).Count > 0, $"the host says '{text}'");
