@@ -1,3 +1,4 @@
+using System.Data;
 using System.Diagnostics;
 using System.Globalization;
 using Dapper;
@@ -11,7 +12,8 @@ namespace UnifiedMemory.Indexing;
 
 /// <summary>Builds, exchanges and drops indexes concurrently, on the session that holds the lock.</summary>
 internal sealed class IndexBuilder(
-    NpgsqlConnection connection, UnifiedMemoryOptions options, StoreSchema schema, VectorIndexTable register, int dimensions, ILogger logger, TimeProvider time)
+    NpgsqlConnection connection, SessionLock exclusive, UnifiedMemoryOptions options, StoreSchema schema, VectorIndexTable register, int dimensions,
+    ILogger logger, TimeProvider time)
 {
     /// <summary>The server's own default is 64 MB.</summary>
     private const long SmallestMemory = 64L * 1024 * 1024;
@@ -45,8 +47,26 @@ internal sealed class IndexBuilder(
 
     public string Qualified(string name) => $"{schema.Quoted}.{name}";
 
+    /// <summary>Whether processes of the server may build together.</summary>
+    public bool IsParallel { private get; set; }
+
+    /// <summary>
+    /// Goes on with a session of its own when the driver has closed the former one, as it does after a disk that is full, memory that ran
+    /// out, and damage; its lock has gone with it. https://github.com/npgsql/npgsql/blob/main/src/Npgsql/PostgresErrorCodes.cs
+    /// </summary>
+    public async Task RenewAsync(CancellationToken cancellationToken)
+    {
+        if (connection.State != ConnectionState.Open)
+        {
+            await connection.OpenAsync(cancellationToken).ConfigureAwait(false);
+            await exclusive.TakeAsync(connection, time, () => Log.WaitingForMaintenance(logger, schema.Name), cancellationToken).ConfigureAwait(false);
+        }
+
+        await PrepareAsync(cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Settings of the session for everything that follows.</summary>
-    public async Task PrepareAsync(bool parallel, CancellationToken cancellationToken)
+    public async Task PrepareAsync(CancellationToken cancellationToken)
     {
         await ExecuteAsync(
             """
@@ -54,7 +74,7 @@ internal sealed class IndexBuilder(
             WHERE name IN ('statement_timeout', 'idle_in_transaction_session_timeout', 'transaction_timeout')
             """, cancellationToken).ConfigureAwait(false);
         await SetLockTimeoutAsync(options.Indexes.LockTimeout, cancellationToken).ConfigureAwait(false);
-        if (!parallel)
+        if (!IsParallel)
             await ExecuteAsync("SET max_parallel_maintenance_workers = 0", cancellationToken).ConfigureAwait(false);
     }
 
@@ -67,27 +87,29 @@ internal sealed class IndexBuilder(
         VectorIndexDefinition index, long rows, IProgress<IndexProgress>? progress, CancellationToken cancellationToken)
     {
         await RequireNoOldTransactionAsync(cancellationToken).ConfigureAwait(false);
-        await ExecuteAsync(
-            $"""
-            SELECT set_config(name, least({Number(MemoryFor(index, rows) / 1024)}, max_val::bigint) || 'kB', false) FROM pg_settings
-            WHERE name = 'maintenance_work_mem'
-            """, cancellationToken).ConfigureAwait(false);
         try
         {
-            return await CreateAsync(index, progress, cancellationToken).ConfigureAwait(false);
+            return await CreateAsync(index, rows, progress, cancellationToken).ConfigureAwait(false);
         }
         catch (PostgresException exception) when (DatabaseFailure.IsShortOfSharedMemory(exception))
         {
             // Processes that build together share all of maintenance_work_mem, and a container has 64 MB to share. One alone shares nothing.
             Log.IndexBuiltAlone(logger, index.Name, schema.Name, DatabaseFailure.Reason(exception));
-            await ExecuteAsync("SET max_parallel_maintenance_workers = 0", cancellationToken).ConfigureAwait(false);
-            return await CreateAsync(index, progress, cancellationToken).ConfigureAwait(false);
+            IsParallel = false;
+            await RenewAsync(cancellationToken).ConfigureAwait(false);
+            await DropAsync(index.BuildingName, cancellationToken).ConfigureAwait(false);
+            return await CreateAsync(index, rows, progress, cancellationToken).ConfigureAwait(false);
         }
     }
 
     private async Task<TimeSpan> CreateAsync(
-        VectorIndexDefinition index, IProgress<IndexProgress>? progress, CancellationToken cancellationToken)
+        VectorIndexDefinition index, long rows, IProgress<IndexProgress>? progress, CancellationToken cancellationToken)
     {
+        await ExecuteAsync(
+            $"""
+            SELECT set_config(name, least({Number(MemoryFor(index, rows) / 1024)}, max_val::bigint) || 'kB', false) FROM pg_settings
+            WHERE name = 'maintenance_work_mem'
+            """, cancellationToken).ConfigureAwait(false);
         await SetLockTimeoutAsync(LongestWait, cancellationToken).ConfigureAwait(false);
         var started = Stopwatch.GetTimestamp();
         try
@@ -158,11 +180,11 @@ internal sealed class IndexBuilder(
     /// Not with the caller's token: it may be why this is called. When the connection is gone, or something is in the way, the
     /// next run finds the index to be invalid.
     /// </summary>
-    private async Task DropQuietlyAsync(string name)
+    public async Task DropQuietlyAsync(string name)
     {
         try
         {
-            if (connection.State != System.Data.ConnectionState.Open)
+            if (connection.State != ConnectionState.Open)
                 return;
             await SetLockTimeoutAsync(options.Indexes.LockTimeout, CancellationToken.None).ConfigureAwait(false);
             await DropAsync(name, CancellationToken.None).ConfigureAwait(false);

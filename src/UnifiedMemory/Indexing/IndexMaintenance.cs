@@ -32,8 +32,11 @@ internal sealed class IndexMaintenance(
                 else if (!await exclusive.TryTakeAsync(connection, token).ConfigureAwait(false))
                     return null;
 
-                var builder = new IndexBuilder(connection, options, schema, register, dimensions, logger, time);
-                await builder.PrepareAsync(server.BuildsSafelyInParallel, token).ConfigureAwait(false);
+                var builder = new IndexBuilder(connection, exclusive, options, schema, register, dimensions, logger, time)
+                {
+                    IsParallel = server.BuildsSafelyInParallel,
+                };
+                await builder.PrepareAsync(token).ConfigureAwait(false);
                 var run = new IndexRun(connection, builder, _catalog, register, new RecallMeasurement(schema, dimensions), options, schema, dimensions, logger, progress);
                 return await run.RunAsync(token).ConfigureAwait(false);
             }

@@ -20,8 +20,7 @@ internal sealed partial class IndexRun(
 
     public async Task<IndexReport> RunAsync(CancellationToken cancellationToken)
     {
-        _found = await catalog.ReadIndexesAsync(connection, cancellationToken).ConfigureAwait(false);
-        _registered = await register.ReadAllAsync(connection, cancellationToken).ConfigureAwait(false);
+        await ReadAsync(cancellationToken).ConfigureAwait(false);
         _watched = await catalog.ReadWatchedForLongAsync(connection, cancellationToken).ConfigureAwait(false);
         _counts = await catalog.CountAsync(connection, cancellationToken).ConfigureAwait(false);
         var plan = new IndexPlan(options, dimensions, _counts);
@@ -39,6 +38,12 @@ internal sealed partial class IndexRun(
         foreach (var unused in indexes.Where(index => index.IsUnused))
             Log.IndexUnused(logger, unused.Name, schema.Name, unused.SizeBytes);
         return new IndexReport(_counts.Total, indexes);
+    }
+
+    private async Task ReadAsync(CancellationToken cancellationToken)
+    {
+        _found = await catalog.ReadIndexesAsync(connection, cancellationToken).ConfigureAwait(false);
+        _registered = await register.ReadAllAsync(connection, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task<MaintainedIndex?> MaintainAsync(IndexPlan plan, MemoryType? type, CancellationToken cancellationToken)
@@ -69,14 +74,27 @@ internal sealed partial class IndexRun(
         {
             var reason = DatabaseFailure.Reason(exception);
             Log.IndexFailed(logger, name, schema.Name, reason);
+            await GoOnAfterAsync(name, cancellationToken).ConfigureAwait(false);
             return Known(report with { Action = IndexAction.Failed, Reason = reason });
         }
     }
 
-    /// <summary>Whether the next index may fare better: the session goes on, and is not refused for its role or for the server's state.</summary>
-    private bool IsOfOneIndex(PostgresException exception) =>
-        connection.State == ConnectionState.Open && exception.SqlState != PostgresErrorCodes.InsufficientPrivilege
+    /// <summary>Whether the next index may fare better: the server goes on, and it is not the role that is refused.</summary>
+    private static bool IsOfOneIndex(PostgresException exception) =>
+        exception.InvariantSeverity == "ERROR" && exception.SqlState != PostgresErrorCodes.InsufficientPrivilege
         && (RetryRules.For(exception) == RetryRule.Never || exception.SqlState == PostgresErrorCodes.LockNotAvailable);
+
+    /// <summary>In a session that is new, what was begun in the former one is cleared away now: it may be why the disk is full.</summary>
+    private async Task GoOnAfterAsync(string name, CancellationToken cancellationToken)
+    {
+        if (connection.State == ConnectionState.Open)
+            return;
+        await builder.RenewAsync(cancellationToken).ConfigureAwait(false);
+        await ReadAsync(cancellationToken).ConfigureAwait(false);
+        var begun = name + VectorIndexDefinition.BuildingSuffix;
+        if (_found.GetValueOrDefault(begun) is { IsValid: false })
+            await builder.DropQuietlyAsync(begun).ConfigureAwait(false);
+    }
 
     /// <summary>Takes away what interrupted builds, exchanges and reindexing have left behind under the names that belong to this index.</summary>
     /// <returns>Whether a build was interrupted.</returns>

@@ -39,6 +39,10 @@ public sealed class StoreServiceTests : IndexingFixture
         Assert.That(stopping.Elapsed, Is.LessThan(TimeSpan.FromSeconds(10)));
         proxy.Heal();
         await transaction.RollbackAsync();
+        await Eventually.TrueAsync(
+            async () => await TestServer.ScalarAsync<long>(
+                $"SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%{Prefix}%' AND state = 'active' AND pid <> pg_backend_pid()") == 0,
+            "the server is done with it");
     }
 
     [Test]
