@@ -3,8 +3,8 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
-using UnifiedMemory.TestSupport;
 using UnifiedMemory.Tests.Indexing;
+using UnifiedMemory.TestSupport;
 
 namespace UnifiedMemory.Tests.Hosting;
 
