@@ -109,6 +109,8 @@ public sealed class HybridTests : StoreFixture
             "of equal words the most similar first");
         Assert.That(
             Ids(words).Skip(text.Count), Is.EqualTo(Ids(vector).Except(Ids(text))).And.Not.Empty, "those without a word by similarity");
+        Assert.That(
+            Ids(await Store.SearchAsync(query with { TextWeight = 1, Limit = text.Count + 3 })), Is.EqualTo(Ids(words).Take(text.Count + 3)), "and of them the most similar");
         Assert.That(Ids(await Store.SearchAsync(query with { TextWeight = 0 })), Is.EqualTo(Ids(vector)));
     }
 

@@ -121,6 +121,17 @@ public sealed class SignalTests : StoreFixture
         Assert.That(ranked.Select(match => match.Score), Is.Ordered.Descending);
     }
 
+    [Test]
+    public async Task What_is_chosen_next_is_unlike_all_that_were_chosen_and_not_the_last_alone()
+    {
+        foreach (var angle in new[] { 0, 1, 40, 80 })
+            await StoreAsync(angle, $"at {angle}", memory => memory);
+
+        var matches = await SearchAsync(0, "anything", query => query with { Mode = SearchMode.Vector, Diversity = 0.9 });
+
+        Assert.That(Contents(matches), Is.EqualTo(new[] { "at 0", "at 80", "at 40", "at 1" }));
+    }
+
     private async Task StoreAsync(double angle, string text, Func<NewMemory, NewMemory> with) =>
         await Store.StoreAsync(with(new NewMemory(_vectors.At(angle, text), MemoryType.Rag)));
 
