@@ -12,7 +12,7 @@ internal sealed partial class MemoryTable
     private const string K1 = "0.9::float8";
     private const string B = "0.4::float8";
 
-    /// <summary>Different words of a query that count: of those that stand in the scope the rarest.</summary>
+    /// <summary>Different words of a query that count: of those that stand in the scope, or often elsewhere, the rarest.</summary>
     private const int MostWords = 64;
 
     /// <summary>Different words of a query that are looked at for that.</summary>
@@ -35,14 +35,15 @@ internal sealed partial class MemoryTable
     private const int PostingsOfFrequent = 2_500;
 
     /// <summary>
-    /// Whether the frequent words are looked for in the memories of a small scope, all in one pass, instead of in their index. That yields a
+    /// Whether the chosen words are looked for in the memories of a small scope, all in one pass, instead of in their index. That yields a
     /// word's postings of the whole table, at 0.05 µs each whatever the filter, and each memory with it is read again for each word, at 4 µs,
     /// until enough pass the filter. The pass takes 2 µs for each memory that is visited and 3 for each in the scope.
     /// </summary>
     private static readonly string IsScanned =
         $"""
-        frequency > 0 AND @scope <= {MostPostings} AND 2 * @visited + 3 * @scope < sum(
-            0.05 * frequency * @total + 4 * LEAST(frequency * @visited, {PostingsOfFrequent} * @visited / GREATEST(@scope, 1))) OVER ()
+        is_chosen AND frequency > 0 AND @scope <= {MostPostings} AND 2 * @visited + 3 * @scope < sum(
+            0.05 * frequency * @total + 4 * LEAST(frequency * @visited, {PostingsOfFrequent} * @visited / GREATEST(@scope, 1)))
+            FILTER (WHERE is_chosen) OVER ()
         """;
 
     /// <summary>
@@ -93,17 +94,18 @@ internal sealed partial class MemoryTable
             FROM unnest({schema.TextVector}(@text)) AS word LEFT JOIN common USING (lexeme)
             ORDER BY frequency, times DESC, lexeme LIMIT {MostWordsOfText}),
         asked AS MATERIALIZED (
-            SELECT * FROM word
+            SELECT * FROM (SELECT * FROM word ORDER BY frequency, times DESC, lexeme OFFSET 0) AS asking
             WHERE (SELECT count(*) FROM word) <= {MostWords} OR frequency > 0
-               OR EXISTS (SELECT FROM {schema.Memories} WHERE content_tsv @@ word.term AND {filter})
-            ORDER BY frequency, times DESC, lexeme LIMIT {MostWords}),
+               OR (SELECT count(*) FROM (
+                       SELECT FROM {schema.Memories} WHERE content_tsv @@ asking.term AND {filter} LIMIT {PostingsOfFrequent}) AS found) > 0
+            LIMIT {MostWords}),
         words AS MATERIALIZED (
             SELECT *, CASE WHEN is_chosen AND postings <= {MostPostings} THEN {MostPostings} ELSE {PostingsOfFrequent} END AS most
-            FROM (SELECT *, is_scanned OR postings_so_far <= {MostPostings}
-                         OR (postings_so_far - postings) * LEAST(@scope / GREATEST(@visited, 1), 1) < {FewestPostings} AS is_chosen
-                  FROM (SELECT *, @visited * frequency AS postings, @visited * sum(frequency) OVER (ORDER BY frequency, lexeme) AS postings_so_far,
-                               {IsScanned} AS is_scanned
-                        FROM asked) AS counting) AS choosing),
+            FROM (SELECT *, {IsScanned} AS is_scanned
+                  FROM (SELECT *, postings_so_far <= {MostPostings}
+                               OR (postings_so_far - postings) * LEAST(@scope / GREATEST(@visited, 1), 1) < {FewestPostings} AS is_chosen
+                        FROM (SELECT *, @visited * frequency AS postings, @visited * sum(frequency) OVER (ORDER BY frequency, lexeme) AS postings_so_far
+                              FROM asked) AS counting) AS choosing) AS scanning),
         chosen AS MATERIALIZED (
             {Postings(filter, $"is_chosen AND NOT is_scanned AND most = {MostPostings}", MostPostings)}
             UNION ALL
