@@ -48,7 +48,7 @@ public sealed class IndexMaintenanceOptions
 
     /// <summary>
     /// How long a build waits for other transactions, which it has to, before it gives up until the next time and says whom it
-    /// waited for. At its end it waits as long as it has taken, when that is longer. Default: 1 minute.
+    /// waited for. At its end it waits as long as it has taken, when that is longer, up to 4 hours. Default: 1 minute.
     /// </summary>
     public TimeSpan LockTimeout { get; set; } = TimeSpan.FromMinutes(1);
 

@@ -46,7 +46,7 @@ internal sealed class StoreService(UnifiedMemoryStore store, UnifiedMemoryOption
     /// <summary>A host whose role or connection does not allow it says so once; another host is to do it.</summary>
     /// <returns>
     /// How long to wait for the next time: after a failure twice as long. A build that fails after hours is not begun again at once,
-    /// and one that brings the server down does so once a day.
+    /// and one that brings the server down does so once a day and host. A database that is away is asked again at the usual time.
     /// </returns>
     private async Task<TimeSpan> MaintainIndexesAsync(TimeSpan waited, CancellationToken stoppingToken)
     {
@@ -71,6 +71,11 @@ internal sealed class StoreService(UnifiedMemoryStore store, UnifiedMemoryOption
             if (_toldWhyNot != exception.Message)
                 Log.MaintenanceImpossible(logger, exception.Message);
             _toldWhyNot = exception.Message;
+            return interval;
+        }
+        catch (UnifiedMemoryException exception) when (exception.IsTransient && !stoppingToken.IsCancellationRequested)
+        {
+            Log.MaintenanceFailed(logger, interval, exception);
             return interval;
         }
         catch (Exception exception) when (!stoppingToken.IsCancellationRequested)

@@ -5,6 +5,7 @@ namespace UnifiedMemory.Indexing;
 /// <summary>A session of the server that something waits for.</summary>
 internal sealed record Blocker
 {
+    /// <summary>0 for a transaction that was prepared, and belongs to no session any more.</summary>
     public int ProcessId { get; init; }
 
     public string Application { get; init; } = "";
@@ -16,7 +17,7 @@ internal sealed record Blocker
     public double? Seconds { get; init; }
 
     public override string ToString() =>
-        $"waits for process {ProcessId} of '{Application}'"
+        (ProcessId == 0 ? "waits for a prepared transaction, see pg_prepared_xacts" : $"waits for process {ProcessId} of '{Application}'")
         + (State is null ? "" : $", which is {State}")
         + (Seconds is { } seconds ? string.Create(CultureInfo.InvariantCulture, $" in a transaction of {seconds:F0} s") : "");
 }

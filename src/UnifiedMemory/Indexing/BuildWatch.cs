@@ -19,7 +19,7 @@ internal sealed class BuildWatch : IAsyncDisposable
         SELECT build.phase AS "Phase",
                CASE WHEN build.tuples_total > 0 THEN 100.0 * build.tuples_done / build.tuples_total
                     WHEN build.blocks_total > 0 THEN 100.0 * build.blocks_done / build.blocks_total END::float8 AS "Percentage",
-               blocking.pid AS "ProcessId", blocking.application_name AS "Application", blocking.state AS "State",
+               (pg_blocking_pids(watched.pid))[1] AS "ProcessId", blocking.application_name AS "Application", blocking.state AS "State",
                extract(epoch FROM clock_timestamp() - blocking.xact_start)::float8 AS "Seconds"
         FROM (SELECT @pid AS pid) AS watched
         LEFT JOIN pg_stat_progress_create_index AS build ON build.pid = watched.pid
@@ -82,9 +82,9 @@ internal sealed class BuildWatch : IAsyncDisposable
                     }
                 }
             }
-            catch (Exception exception) when (exception is NpgsqlException or OperationCanceledException or System.Net.Sockets.SocketException or IOException)
+            catch (Exception)
             {
-                // The build ended, or it goes on unwatched for a while.
+                // The build ended, or it goes on unwatched for a while: without a connection, or since whoever is told of the progress failed.
             }
 
             await Task.Delay(ReconnectAfter, _time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);

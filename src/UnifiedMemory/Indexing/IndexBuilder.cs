@@ -19,7 +19,7 @@ internal sealed class IndexBuilder(
     private const long SmallestMemory = 64L * 1024 * 1024;
 
     /// <summary>The server ends each of a build's waits after this. <see cref="BuildWatch"/> does before, and knows how long it worked.</summary>
-    private static readonly TimeSpan LongestWait = TimeSpan.FromDays(1);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromHours(4);
 
     /// <summary>
     /// A build waits for transactions that wrote into the table, and at its end for those whose snapshot is older than it; not for

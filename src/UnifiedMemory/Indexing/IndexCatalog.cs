@@ -52,7 +52,12 @@ internal sealed class IndexCatalog(StoreSchema schema, long countedRows = 100_00
     /// <summary>To wait for the lock would end an autovacuum of the table, which analyzes it when it is done.</summary>
     private readonly string _analyze = $"ANALYZE (SKIP_LOCKED) {schema.Memories}";
 
-    private readonly string _count = $"SELECT memory_type AS \"Type\", count(*) AS \"Rows\" FROM {schema.Memories} GROUP BY memory_type";
+    /// <summary>One more than are counted, where it is not known yet that there are more.</summary>
+    private readonly string _count =
+        $"""
+        SELECT memory_type AS "Type", count(*) AS "Rows"
+        FROM (SELECT memory_type FROM {schema.Memories} LIMIT {countedRows + 1}) AS counted GROUP BY memory_type
+        """;
 
     private readonly string _shares =
         $"""
@@ -108,7 +113,8 @@ internal sealed class IndexCatalog(StoreSchema schema, long countedRows = 100_00
         if (total <= countedRows)
         {
             var counted = await ByTypeAsync(Command(_count, cancellationToken)).ConfigureAwait(false);
-            return new MemoryCounts(counted.Values.Sum(), counted);
+            var rows = counted.Values.Sum();
+            return new MemoryCounts(rows, counted) { PerSample = rows <= countedRows ? 0 : rows };
         }
 
         var byType = await ByTypeAsync(new CommandDefinition(

@@ -70,6 +70,12 @@ internal sealed partial class IndexRun(
             Log.IndexBlocked(logger, name, schema.Name, blocked.Message);
             return Known(report with { Action = IndexAction.Skipped, Reason = $"{blocked.Message}; tried again at the next run" });
         }
+        catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.LockNotAvailable)
+        {
+            var blocked = new BlockedException(null, exception);
+            Log.IndexBlocked(logger, name, schema.Name, blocked.Message);
+            return Known(report with { Action = IndexAction.Skipped, Reason = $"{blocked.Message}; tried again at the next run" });
+        }
         catch (PostgresException exception) when (IsOfOneIndex(exception))
         {
             var reason = DatabaseFailure.Reason(exception);
@@ -82,7 +88,7 @@ internal sealed partial class IndexRun(
     /// <summary>Whether the next index may fare better: the server goes on, and it is not the role that is refused.</summary>
     private static bool IsOfOneIndex(PostgresException exception) =>
         exception.InvariantSeverity == "ERROR" && exception.SqlState != PostgresErrorCodes.InsufficientPrivilege
-        && (RetryRules.For(exception) == RetryRule.Never || exception.SqlState == PostgresErrorCodes.LockNotAvailable);
+        && RetryRules.For(exception) == RetryRule.Never;
 
     /// <summary>In a session that is new, what was begun in the former one is cleared away now: it may be why the disk is full.</summary>
     private async Task GoOnAfterAsync(string name, CancellationToken cancellationToken)

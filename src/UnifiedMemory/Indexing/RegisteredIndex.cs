@@ -60,7 +60,7 @@ internal sealed record RegisteredIndex
         // The error of the former one is not kept; the samples were as many.
         if (Recall >= target && measured.Recall + measured.Error < target && measured.Recall + (2 * measured.Error) < Recall)
             return string.Create(CultureInfo.InvariantCulture, $"its recall fell from {Recall:F3} to {measured.Recall:F3}");
-        return FirstEffort is { } first && TargetRecall == target && measured.Effort >= WornAt * Math.Max(first, lowest)
+        return FirstEffort is { } first && TargetRecall == target && measured.Recall - measured.Error >= target && measured.Effort >= WornAt * Math.Max(first, lowest)
             ? string.Create(CultureInfo.InvariantCulture, $"it takes an effort of {measured.Effort} for the recall that took {first} at first")
             : null;
     }

@@ -38,7 +38,7 @@ internal static class DatabaseFailure
     public static string Reason(PostgresException exception)
     {
         var advice = IsShortOfSharedMemory(exception)
-            ? "its shared memory is too small; enlarge /dev/shm (docker run --shm-size=1g), or set max_parallel_workers_per_gather to 0"
+            ? "its shared memory is too small; enlarge /dev/shm (docker run --shm-size=1g)"
             : Advice(exception.SqlState);
         return $"{advice} (SQLSTATE {exception.SqlState}{(Quotes(exception) ? "" : $": {exception.MessageText}")})";
     }

@@ -58,8 +58,8 @@ public sealed class StoreServiceTests : IndexingFixture
         await LoggedAsync($"Built index {OnAll} ");
         await host.StopAsync();
 
-        Assert.That(Logged("Maintaining the indexes failed").Select(line => line.Trim()[^8..]), Is.EqualTo(new[] { "00:00:02", "00:00:04" }));
-        Assert.That(Logged("SQLSTATE 42P07"), Has.Count.EqualTo(2));
+        Assert.That(Logged("Maintaining the indexes failed").Select(line => line.Trim()[^8..]).Take(2), Is.EqualTo(new[] { "00:00:02", "00:00:04" }));
+        Assert.That(Logged("SQLSTATE 42P07"), Has.Count.AtLeast(2));
     }
 
     [Test]

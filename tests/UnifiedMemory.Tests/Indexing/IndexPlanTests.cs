@@ -141,6 +141,7 @@ public sealed class IndexPlanTests
         var reason = worn ? $"it takes an effort of {effort} for the recall that took {first} at first" : null;
         Assert.That(registered.ReasonToRebuild(measured, 0.97, lowest), Is.EqualTo(reason));
         Assert.That((registered with { TargetRecall = 0.9 }).ReasonToRebuild(measured, 0.97, lowest), Is.Null, "it was measured for less");
+        Assert.That(registered.ReasonToRebuild(measured with { Error = 0.03 }, 0.97, lowest), Is.Null, "a sample that no effort helps says nothing of the effort");
     }
 
     /// <summary>49 samples that found all of their 20, and one that found none: 0.98 with a standard error of 0.02.</summary>

@@ -32,7 +32,8 @@ public abstract class IndexingFixture : StoreFixture
         SELECT 'default', id, '{type}', 'memory ' || id, sha256(id::text::bytea), sha256(id::text::bytea), vector
         FROM (SELECT gen_random_uuid() AS id,
                      (SELECT array_agg(random() - 0.5) FROM generate_series(1, 8) WHERE i = i)::real[]::vector AS vector
-              FROM generate_series(1, {rows}) AS i OFFSET 0) AS memories
+              FROM generate_series(1, {rows}) AS i OFFSET 0) AS memories;
+        SELECT pg_stat_force_next_flush()
         """);
 
     protected static MaintainedIndex Find(IndexReport report, string name) => report.Indexes.Single(index => index.Name == name);
