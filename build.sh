@@ -78,7 +78,7 @@ take_arguments() {
     local argument option=""
     arguments=()
     for argument in "$@"; do
-        case $option in --json | --output | --data) argument=$(callers_path "$argument") ;; esac
+        case $option in --json | --output | --data | --artifacts) argument=$(callers_path "$argument") ;; esac
         arguments+=("$argument")
         option=$argument
     done

@@ -11,7 +11,7 @@ public sealed record MemoryMatch(MemoryRecord Record, double Similarity, double 
     /// <summary>The BM25 score, 0 or more; <c>null</c> when words were not looked for.</summary>
     public double? TextScore { get; init; }
 
-    /// <summary>The place by similarity among the candidates, which are near or have a word, from 1; <c>null</c> in text mode.</summary>
+    /// <summary>The place by similarity among the candidates, which are near, have a word, or stand beside those, from 1; <c>null</c> in text mode.</summary>
     public int? VectorRank { get; init; }
 
     /// <summary>The place by text score among the candidates, from 1; <c>null</c> when it has no word of the query.</summary>

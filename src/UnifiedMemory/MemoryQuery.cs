@@ -53,13 +53,13 @@ public sealed record MemoryQuery(string Text) : MemoryFilter
     public double TimeWeight { get; init; }
 
     /// <summary>
-    /// The age at which a memory's score is halved: score · 2^(−age / half-life). It orders what the words and the vector found, at least
+    /// The age at which a memory's score is halved: score · 2^(−age / half-life), and a score below 0 is divided. It orders what the words and the vector found, at least
     /// 100 memories. Default: none, age does not matter.
     /// </summary>
     public TimeSpan? RecencyHalfLife { get; init; }
 
     /// <summary>
-    /// How much <see cref="MemoryRecord.Importance"/> matters, 0 to 1: score · (1 + weight · (importance − 0.5)). It orders what the words
+    /// How much <see cref="MemoryRecord.Importance"/> matters, 0 to 1: score · (1 + weight · (importance − 0.5)), and a score below 0 is divided. It orders what the words
     /// and the vector found, at least 100 memories. Default: 0.
     /// </summary>
     public double ImportanceWeight { get; init; }

@@ -12,7 +12,7 @@ public sealed partial class UnifiedMemoryStore
     /// <summary>
     /// Finds the best memories for the text, best first: <see cref="MemoryQuery.Limit"/> of them whenever that many fulfil the
     /// filter. One round trip asks the database, and a second one where an index did not find enough. Before it the query is embedded,
-    /// unless its vector is cached, and beside that a filter that was not used for half a minute is estimated.
+    /// unless its vector is cached, and beside that a filter is estimated, each half minute.
     /// </summary>
     /// <param name="query">What is looked for, and where.</param>
     /// <param name="cancellationToken">Ends the call, and the search on the server; not the estimate, which others may wait for.</param>

@@ -51,7 +51,7 @@ internal static class ScalePart
     /// <summary>With four times as many candidates as links while it builds, as pgvector's defaults have.</summary>
     private static Task<LibrarySide> OpenAsync(LookupEmbeddingProvider provider, int links) => LibrarySide.CreateAsync(Prefix, provider, settings =>
     {
-        settings.Indexes.HalfPrecision = true;
+        (settings.Indexes.HalfPrecision, settings.Indexes.Method) = (true, VectorIndexMethod.Hnsw);
         (settings.Hnsw.M, settings.Hnsw.EfConstruction) = (links, 4 * links);
     });
 
