@@ -50,13 +50,18 @@ internal static class SearchPlanner
         var rows = Math.Max(index.Type is null ? scope.Total : index.Rows, Math.Max(scope.Matching, 1));
 
         // An index finds less with the same effort the larger it is: the way through its graph grows with the logarithm.
-        var reserve = index.Reserve ?? Math.Max(1.5, Reserve * Math.Log(rows) / Math.Log(100_000));
+        var assumed = Math.Max(1.5, Reserve * Math.Log(rows) / Math.Log(100_000));
+        var reserve = index.Reserve ?? assumed;
 
         // How many of the candidates pass is a matter of chance: of a Poisson distribution with so large a mean, three standard deviations
         // below it are enough still.
         var mean = Math.Pow((3 + Math.Sqrt(9 + (4 * wanted))) / 2, 2);
         reserve = Math.Max(reserve, mean / wanted);
-        var candidates = Math.Min(rows, wanted * reserve * scope.Scarcity * rows / Math.Max(scope.Matching, 1));
+        var candidates = CandidatesWith(reserve);
+
+        // What was measured holds for one scan. One that has to go on misses more: at a million, a tag of 1 % with 1.5 had a recall of 0.83.
+        if (index.Method == VectorIndexMethod.Hnsw && candidates > MaxEffort)
+            candidates = CandidatesWith(Math.Max(reserve, assumed));
         if (index.Method == VectorIndexMethod.IvfFlat)
         {
             var rowsOfList = rows / index.Lists;
@@ -73,6 +78,8 @@ internal static class SearchPlanner
         var seen = Math.Max(index.Effort, Round(candidates));
         var effort = Math.Min(seen, Math.Max(index.Effort, MaxEffort));
         return (new SearchPlan(index, effort, seen, Iterative: seen > effort), IndexStart + (seen * (HnswCandidate + condition)));
+
+        double CandidatesWith(double reserved) => Math.Min(rows, wanted * reserved * scope.Scarcity * rows / Math.Max(scope.Matching, 1));
     }
 
     /// <summary>Up to two digits, so that searches that hardly differ share a prepared statement.</summary>

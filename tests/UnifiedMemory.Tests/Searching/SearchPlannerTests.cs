@@ -49,6 +49,13 @@ public sealed class SearchPlannerTests
         Assert.That(Choose(1000, null, Matching(Million), Full), Is.EqualTo(new SearchPlan(Full, 1000, 4500, Iterative: true)));
 
     [Test]
+    public void What_was_measured_for_one_scan_is_not_enough_for_one_that_goes_on()
+    {
+        Assert.That(Choose(20, null, Matching(12_000), Full with { Reserve = 1.5 }), Is.EqualTo(SearchPlan.Exact), "3,500 of the index would do if it were");
+        Assert.That(Choose(1000, null, Matching(Million), Full with { Reserve = 1.5 }).Candidates, Is.EqualTo(4500));
+    }
+
+    [Test]
     public void Found_too_few_means_more_candidates_the_next_time()
     {
         var scope = Matching(500_000);
