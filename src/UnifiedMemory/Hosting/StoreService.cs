@@ -73,15 +73,11 @@ internal sealed class StoreService(UnifiedMemoryStore store, UnifiedMemoryOption
             _toldWhyNot = exception.Message;
             return interval;
         }
-        catch (UnifiedMemoryException exception) when (exception.IsTransient && !stoppingToken.IsCancellationRequested)
-        {
-            Log.MaintenanceFailed(logger, interval, exception);
-            return interval;
-        }
         catch (Exception exception) when (!stoppingToken.IsCancellationRequested)
         {
-            Log.MaintenanceFailed(logger, longer, exception);
-            return longer;
+            var wait = exception is UnifiedMemoryException { IsTransient: true } ? interval : longer;
+            Log.MaintenanceFailed(logger, wait, exception);
+            return wait;
         }
     }
 

@@ -65,14 +65,9 @@ internal sealed partial class IndexRun(
                 _ => await BuildAsync(report, valid, broken, decision.Wanted!, decision.Reason, cancellationToken).ConfigureAwait(false),
             };
         }
-        catch (BlockedException blocked)
+        catch (Exception exception) when (exception is BlockedException or PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable })
         {
-            Log.IndexBlocked(logger, name, schema.Name, blocked.Message);
-            return Known(report with { Action = IndexAction.Skipped, Reason = $"{blocked.Message}; tried again at the next run" });
-        }
-        catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.LockNotAvailable)
-        {
-            var blocked = new BlockedException(null, exception);
+            var blocked = exception as BlockedException ?? new BlockedException(null, exception);
             Log.IndexBlocked(logger, name, schema.Name, blocked.Message);
             return Known(report with { Action = IndexAction.Skipped, Reason = $"{blocked.Message}; tried again at the next run" });
         }
