@@ -1,10 +1,13 @@
 using System.Text.Json.Nodes;
+using UnifiedMemory.Input;
 
 namespace UnifiedMemory;
 
 /// <summary>A stored memory.</summary>
 public sealed record MemoryRecord
 {
+    private readonly LazyJson _metadata = new("{}");
+
     /// <summary>The id: a UUID of version 7, made by the client that stored it.</summary>
     public required Guid Id { get; init; }
 
@@ -20,8 +23,18 @@ public sealed record MemoryRecord
     /// <summary>The text.</summary>
     public required string Content { get; init; }
 
-    /// <summary>The host's JSON object; empty when none was given.</summary>
-    public required JsonObject Metadata { get; init; }
+    /// <summary>The host's JSON object; empty when none was given. Of a memory that was read, it is parsed when it is first asked for.</summary>
+    public JsonObject Metadata
+    {
+        get => _metadata.Value;
+        init => _metadata = new LazyJson(value);
+    }
+
+    /// <summary>The JSON of <see cref="Metadata"/>.</summary>
+    internal string MetadataText
+    {
+        init => _metadata = new LazyJson(value);
+    }
 
     /// <summary>Labels, without duplicates.</summary>
     public required IReadOnlyList<string> Tags { get; init; }

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Npgsql;
 using NpgsqlTypes;
 using Pgvector;
@@ -75,7 +74,7 @@ internal sealed partial class RawSide
             Type = TypeNames.Parse(reader.GetString(2)),
             Kind = TextAt(3),
             Content = reader.GetString(4),
-            Metadata = (JsonObject)JsonNode.Parse(reader.GetString(5))!,
+            MetadataText = reader.GetString(5),
             Tags = reader.GetFieldValue<string[]>(6),
             SourceSystem = TextAt(7),
             AgentId = TextAt(8),

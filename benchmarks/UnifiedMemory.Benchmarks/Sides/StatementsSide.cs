@@ -14,13 +14,11 @@ namespace UnifiedMemory.Benchmarks.Sides;
 /// </summary>
 internal sealed partial class StatementsSide : IAsyncDisposable
 {
-    private const string Settings =
-        "SELECT set_config('enable_seqscan', $1, true), set_config('plan_cache_mode', $2, true), set_config('hnsw.ef_search', $3, true)";
-
     private readonly NpgsqlDataSource _dataSource = RawSide.Connect([]);
+    private readonly string _settings;
     private readonly string _select;
 
-    private StatementsSide(string select, int effort) => (_select, Effort) = (select, effort);
+    private StatementsSide(string settings, string select, int effort) => (_settings, _select, Effort) = (settings, select, effort);
 
     /// <summary>The <c>hnsw.ef_search</c> that the library sends.</summary>
     public int Effort { get; }
@@ -41,9 +39,8 @@ internal sealed partial class StatementsSide : IAsyncDisposable
             await library.SearchAsync(SearchCase.NoFilter, text);
         }
 
-        // The trace has no values. Through an index the effort is the number of candidates; where it is not, the settings are more.
-        return statements.Split(";" + Environment.NewLine) is [Settings, var select] && Candidates().Match(select) is { Success: true } candidates
-            ? new StatementsSide(select, int.Parse(candidates.Groups[1].Value, CultureInfo.InvariantCulture))
+        return statements.Split(";" + Environment.NewLine) is [var settings, var select] && EffortOf().Match(settings) is { Success: true } effort
+            ? new StatementsSide(settings, select, int.Parse(effort.Groups[1].Value, CultureInfo.InvariantCulture))
             : throw new InvalidOperationException($"The library's search through its index was not in the trace, but '{statements}'.");
     }
 
@@ -51,10 +48,7 @@ internal sealed partial class StatementsSide : IAsyncDisposable
     {
         await using var connection = await _dataSource.OpenConnectionAsync();
         await using var batch = new NpgsqlBatch(connection);
-        var settings = new NpgsqlBatchCommand(Settings);
-        foreach (var value in (string[])["off", "force_generic_plan", Effort.ToString(CultureInfo.InvariantCulture)])
-            settings.Parameters.Add(new NpgsqlParameter<string> { TypedValue = value, NpgsqlDbType = NpgsqlDbType.Text });
-        batch.BatchCommands.Add(settings);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(_settings));
         var search = new NpgsqlBatchCommand(_select);
         search.Parameters.Add(new NpgsqlParameter<Vector> { TypedValue = new Vector(text.Vector), DataTypeName = "vector" });
         search.Parameters.Add(new NpgsqlParameter<int> { TypedValue = SearchCases.Limit, NpgsqlDbType = NpgsqlDbType.Integer });
@@ -70,6 +64,6 @@ internal sealed partial class StatementsSide : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _dataSource.DisposeAsync();
 
-    [GeneratedRegex(@"<=> \$1\S* LIMIT (\d+)\)")]
-    private static partial Regex Candidates();
+    [GeneratedRegex(@"'hnsw\.ef_search', '(\d+)'")]
+    private static partial Regex EffortOf();
 }

@@ -1,5 +1,4 @@
 using Npgsql;
-using NpgsqlTypes;
 
 namespace UnifiedMemory.Postgres;
 
@@ -31,12 +30,7 @@ internal sealed class LocalSettings(IReadOnlyList<(string Name, string Value)> v
         commands.Add(new NpgsqlBatchCommand("COMMIT"));
     }
 
-    /// <summary>The values are parameters, so that searches of whatever effort share a few prepared statements.</summary>
-    private NpgsqlBatchCommand SetConfig()
-    {
-        var command = new NpgsqlBatchCommand("SELECT " + string.Join(", ", values.Select((setting, i) => $"set_config('{setting.Name}', ${i + 1}, true)")));
-        foreach (var (_, value) in values)
-            command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = value, NpgsqlDbType = NpgsqlDbType.Text });
-        return command;
-    }
+    /// <summary>The values are written out, and need not be bound: efforts are rounded, so that a few statements are prepared.</summary>
+    private NpgsqlBatchCommand SetConfig() =>
+        new("SELECT " + string.Join(", ", values.Select(setting => $"set_config('{setting.Name}', '{setting.Value}', true)")));
 }

@@ -1,5 +1,4 @@
 using Npgsql;
-using UnifiedMemory.Input;
 
 namespace UnifiedMemory.Postgres;
 
@@ -28,7 +27,7 @@ internal static class MemoryReader
             Type = MemoryTypeNames.Parse(row.GetString(2)),
             Kind = TextAt(3),
             Content = row.GetString(4),
-            Metadata = MetadataJson.Parse(row.GetString(5)),
+            MetadataText = row.GetString(5),
             Tags = row.GetFieldValue<string[]>(6),
             SourceSystem = TextAt(7),
             AgentId = TextAt(8),

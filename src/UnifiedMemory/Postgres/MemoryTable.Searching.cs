@@ -12,11 +12,12 @@ internal sealed partial class MemoryTable
     public Task<(List<MemoryMatch> Matches, int Nearest)> FindNearestAsync(
         MemoryQuery query, float[] vector, SearchPlan plan, CancellationToken cancellationToken)
     {
-        var parameters = new SqlParameters(positional: true).AddVector("query", vector).Add("limit", NpgsqlDbType.Integer, query.Limit);
-        var filter = FilterSql.From(query, parameters).ToString();
-        var sql = plan.Index is { } index ? IndexSql(index, plan, filter) : ExactSql(filter);
         return database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
         {
+            // Made when a connection is there: a thousand callers hold what was made before while they wait, and the collector moves it.
+            var parameters = new SqlParameters(positional: true).AddVector("query", vector).Add("limit", NpgsqlDbType.Integer, query.Limit);
+            var filter = FilterSql.From(query, parameters).ToString();
+            var sql = plan.Index is { } index ? IndexSql(index, plan, filter) : ExactSql(filter);
             var rows = await MemoryReader.QueryAsync(
                 connection, new LocalSettings(Settings(plan), IsDistributed), sql, parameters,
                 row => (Record: MemoryReader.Read(row), Similarity: row.GetDouble(MemoryReader.Count)), token).ConfigureAwait(false);
