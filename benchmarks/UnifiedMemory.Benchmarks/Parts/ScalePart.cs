@@ -23,12 +23,14 @@ internal static class ScalePart
     {
         var set = new SearchSet(Schema, options.ScaleRows, Queries);
         var load = await IsThereAsync(options.ScaleRows) ? null : await LoadAsync(options.ScaleRows);
-        await using var library = await OpenAsync(set.Provider(), options.Links);
+        await using var library = await OpenAsync(set.Provider());
         await library.BuildIndexesAsync();
         if (load is not null)
             await BenchmarkServer.ExecuteAsync($"VACUUM ANALYZE {Schema}.memories");
 
-        report.Line(string.Create(CultureInfo.InvariantCulture, $"### {options.ScaleRows:N0} × {ClusteredVectors.Dimensions}, halfvec HNSW index, m = {options.Links}"));
+        var index = await BenchmarkServer.QueryAsync<string>(
+            $"SELECT array_to_string(reloptions, ', ') FROM pg_class WHERE oid = '{Schema}.memories_embedding'::regclass");
+        report.Line(string.Create(CultureInfo.InvariantCulture, $"### {options.ScaleRows:N0} × {ClusteredVectors.Dimensions}, halfvec HNSW index, {index}"));
         report.Table(["load", "rows a second", "vector indexes built in", "table", "vector indexes", "all indexes"], (string[][])
         [[
             load is { } seconds ? report.Value("scale.load_seconds", seconds, format: "N0") + " s" : "before",
@@ -48,12 +50,8 @@ internal static class ScalePart
         await BenchmarkServer.QueryAsync<bool>($"SELECT to_regclass('{Schema}.memories_embedding') IS NOT NULL")
         && await BenchmarkServer.QueryAsync<long>($"SELECT count(*) FROM {Schema}.memories") == rows;
 
-    /// <summary>With four times as many candidates as links while it builds, as pgvector's defaults have.</summary>
-    private static Task<LibrarySide> OpenAsync(LookupEmbeddingProvider provider, int links) => LibrarySide.CreateAsync(Prefix, provider, settings =>
-    {
-        (settings.Indexes.HalfPrecision, settings.Indexes.Method) = (true, VectorIndexMethod.Hnsw);
-        (settings.Hnsw.M, settings.Hnsw.EfConstruction) = (links, 4 * links);
-    });
+    private static Task<LibrarySide> OpenAsync(LookupEmbeddingProvider provider) => LibrarySide.CreateAsync(
+        Prefix, provider, settings => (settings.Indexes.HalfPrecision, settings.Indexes.Method) = (true, VectorIndexMethod.Hnsw));
 
     /// <summary>In seconds, without the time that making the memories takes.</summary>
     private static async Task<double?> LoadAsync(int rows)

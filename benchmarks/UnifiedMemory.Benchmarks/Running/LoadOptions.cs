@@ -7,7 +7,7 @@ internal sealed record LoadOptions
 {
     public const string Usage =
         """
-        usage: bench [--quick] [--rows N] [--links M] [--json FILE] [--output DIR] [part ...]
+        usage: bench [--quick] [--rows N] [--json FILE] [--output DIR] [part ...]
                bench --filter PATTERN [--rows N ...]     BenchmarkDotNet, with its own arguments
 
         parts: bulk store insights overhead search modes callers recall sizes (all of them without a name), scale (only by its name)
@@ -24,9 +24,6 @@ internal sealed record LoadOptions
 
     /// <summary>Of the large table; a number that is given goes for all.</summary>
     public int ScaleRows { get; private init; }
-
-    /// <summary>HNSW links of a node in the large table.</summary>
-    public int Links { get; private init; } = 16;
 
     public string? Json { get; private init; }
 
@@ -51,7 +48,6 @@ internal sealed record LoadOptions
             {
                 "--quick" => options with { Quick = true },
                 "--rows" => options with { Rows = ParseRows(Next()) },
-                "--links" => options with { Links = ParseLinks(Next()) },
                 "--json" => options with { Json = Next() },
                 "--output" => options with { Output = Next() },
                 _ when argument == "scale" || AllParts.Contains(argument) => options with { Parts = [.. options.Parts, argument] },
@@ -68,11 +64,6 @@ internal sealed record LoadOptions
             ScaleRows = options.Rows > 0 ? options.Rows : options.Quick ? 100_000 : 1_000_000,
         };
     }
-
-    private static int ParseLinks(string text) =>
-        int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var links) && links is >= 2 and <= 100
-            ? links
-            : throw new ArgumentException($"'{text}' is no number of links: 2 to 100.\n{Usage}");
 
     /// <exception cref="ArgumentException">It is no number, or one that is too small or too large.</exception>
     public static int ParseRows(string text) =>

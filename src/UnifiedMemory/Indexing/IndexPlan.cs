@@ -27,6 +27,9 @@ internal sealed class IndexPlan(UnifiedMemoryOptions options, int dimensions, Me
     /// <summary>Below this, nothing is gained by a smaller index.</summary>
     private const long SmallestBloat = 8L * 1024 * 1024;
 
+    /// <summary>A recall below the target by more is no matter of the samples taken.</summary>
+    private const double Chance = 0.01;
+
     /// <summary>IVFFlat gives way to HNSW only when the graph fits with this to spare, or else the two would alternate.</summary>
     private const double Spare = 0.8;
 
@@ -43,7 +46,13 @@ internal sealed class IndexPlan(UnifiedMemoryOptions options, int dimensions, Me
         if (Refusal(type, rows, exists) is { } refusal)
             return new IndexDecision(exists ? IndexStep.Drop : IndexStep.None, null, refusal);
         if (found is null)
-            return Build(type, null, Memories(rows));
+            return Build(type, null, HnswOptions.FewestLinks, Memories(rows));
+        if (IsTooSparse(found, rows, registered))
+        {
+            return Build(type, VectorIndexMethod.Hnsw, 2 * found.M, string.Create(
+                CultureInfo.InvariantCulture, $"is {found} with a recall of {registered!.Recall:F3} at most, asked for is {_settings.TargetRecall}"));
+        }
+
         return ReasonToReplace(found, rows, bytes, registered) is { } reason
             ? Replace(found, reason)
             : new IndexDecision(IndexStep.Keep, found, $"serves {Memories(rows)}");
@@ -51,13 +60,25 @@ internal sealed class IndexPlan(UnifiedMemoryOptions options, int dimensions, Me
 
     /// <summary>Builds another in the place of one: for the memories of now, and within the memory, also where a graph outgrew it.</summary>
     public IndexDecision Replace(VectorIndexDefinition found, string reason) =>
-        Build(found.Type, found.Method == VectorIndexMethod.IvfFlat ? found.Method : null, reason);
+        Build(found.Type, found.Method == VectorIndexMethod.IvfFlat ? found.Method : null, LinksLike(found), reason);
 
-    private IndexDecision Build(MemoryType? type, VectorIndexMethod? existing, string reason)
+    private IndexDecision Build(MemoryType? type, VectorIndexMethod? existing, int links, string reason)
     {
-        var wanted = Wanted(type, counts.Of(type), existing, out var note);
+        var wanted = Wanted(type, counts.Of(type), existing, links, out var note);
         return new IndexDecision(IndexStep.Build, wanted, reason + note);
     }
+
+    /// <summary>A graph that needed more links than others needs them after it is built again.</summary>
+    private static int LinksLike(VectorIndexDefinition found) => Math.Max(HnswOptions.FewestLinks, found.M);
+
+    /// <summary>Whether twice the links may bring the recall that no effort brings, and are for the library to choose.</summary>
+    private bool IsTooSparse(VectorIndexDefinition found, long rows, RegisteredIndex? registered) =>
+        options.Hnsw.M is null && _settings.Method != VectorIndexMethod.IvfFlat && found.Method == VectorIndexMethod.Hnsw && found.M <= HnswOptions.MostLinks / 2
+        && registered is not null && registered.Describes(found)
+        && registered.TargetRecall == _settings.TargetRecall && registered.Recall < _settings.TargetRecall - Chance
+        && GraphBytes(rows, 2 * found.M) <= _settings.MaxMemoryBytes;
+
+    private long GraphBytes(long rows, int links) => IndexSizing.WithMargin(IndexSizing.HnswBytes(rows, dimensions, _settings.HalfPrecision, links));
 
     private string? Refusal(MemoryType? type, long rows, bool exists)
     {
@@ -76,7 +97,7 @@ internal sealed class IndexPlan(UnifiedMemoryOptions options, int dimensions, Me
 
     private string? ReasonToReplace(VectorIndexDefinition found, long rows, long bytes, RegisteredIndex? registered)
     {
-        var wanted = Wanted(found.Type, rows, found.Method, out _);
+        var wanted = Wanted(found.Type, rows, found.Method, LinksLike(found), out _);
         if (!wanted.IsLike(found))
             return $"is {found}, asked for is {wanted}";
         if (registered is null || !registered.Describes(found) || registered.Rows == 0)
@@ -94,9 +115,9 @@ internal sealed class IndexPlan(UnifiedMemoryOptions options, int dimensions, Me
         return bloated ? $"has {Number(bytes)} bytes for {Memories(rows)}, more than twice of what it was built with" : null;
     }
 
-    private VectorIndexDefinition Wanted(MemoryType? type, long rows, VectorIndexMethod? existing, out string note)
+    private VectorIndexDefinition Wanted(MemoryType? type, long rows, VectorIndexMethod? existing, int links, out string note)
     {
-        var hnsw = VectorIndexDefinition.Hnsw(type, _settings.HalfPrecision, options.Hnsw);
+        var hnsw = VectorIndexDefinition.Hnsw(type, _settings.HalfPrecision, options.Hnsw, links);
         note = "";
         if (_settings.Method == VectorIndexMethod.Hnsw)
             return hnsw;
@@ -105,7 +126,7 @@ internal sealed class IndexPlan(UnifiedMemoryOptions options, int dimensions, Me
             // A graph that grew beyond the memory since it was built goes on to serve.
             if (existing == VectorIndexMethod.Hnsw)
                 return hnsw;
-            var bytes = IndexSizing.WithMargin(IndexSizing.HnswBytes(rows, dimensions, _settings.HalfPrecision, options.Hnsw.M));
+            var bytes = GraphBytes(rows, hnsw.M);
             if (bytes <= _settings.MaxMemoryBytes * (existing is null ? 1 : Spare))
                 return hnsw;
             note = $"; an HNSW graph takes {Number(bytes)} bytes and {nameof(IndexMaintenanceOptions.MaxMemoryBytes)} is "

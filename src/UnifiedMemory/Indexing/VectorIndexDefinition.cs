@@ -46,8 +46,15 @@ internal sealed partial record VectorIndexDefinition(
 
     public static int MaxDimensionsOf(bool halfPrecision) => halfPrecision ? MaxHalfDimensions : MaxDimensions;
 
-    public static VectorIndexDefinition Hnsw(MemoryType? type, bool halfPrecision, HnswOptions options) =>
-        new(type, VectorIndexMethod.Hnsw, halfPrecision, options.M, options.EfConstruction, 0);
+    /// <param name="type">The one type in it.</param>
+    /// <param name="halfPrecision">Whether it holds 16-bit numbers.</param>
+    /// <param name="options">What the host asks for.</param>
+    /// <param name="links">Its links, where the host leaves them to the library.</param>
+    public static VectorIndexDefinition Hnsw(MemoryType? type, bool halfPrecision, HnswOptions options, int links = HnswOptions.FewestLinks)
+    {
+        var m = options.M ?? links;
+        return new(type, VectorIndexMethod.Hnsw, halfPrecision, m, Math.Max(2 * m, options.EfConstruction ?? 4 * m), 0);
+    }
 
     public static VectorIndexDefinition IvfFlat(MemoryType? type, bool halfPrecision, int lists) =>
         new(type, VectorIndexMethod.IvfFlat, halfPrecision, 0, 0, lists);

@@ -153,7 +153,7 @@ public sealed class OptionsTests
             Assert.That(options.AcquisitionTimeout, Is.EqualTo(TimeSpan.FromSeconds(5)));
             Assert.That(options.MigrateOnStart, Is.EqualTo(MigrateOnStart.Check));
             Assert.That(options.Hnsw.EfSearch, Is.EqualTo(200));
-            Assert.That(options.Hnsw.M, Is.EqualTo(16), "what is not given keeps its default");
+            Assert.That(options.Hnsw.M, Is.Null, "what is not given keeps its default");
         });
     }
 

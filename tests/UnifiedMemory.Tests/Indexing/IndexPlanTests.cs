@@ -82,6 +82,43 @@ public sealed class IndexPlanTests
         Assert.That(Plan(50_000).Decide(null, true, hnsw, bytes, Registered(hnsw, 100_000, 400_000_000)).Step, Is.EqualTo((IndexStep)step));
     }
 
+    [TestCase(0.94, 16, 32)]
+    [TestCase(0.94, 32, 64)]
+    [TestCase(0.94, 64, 64, Description = "enough are enough")]
+    [TestCase(0.962, 16, 16, Description = "a matter of chance")]
+    [TestCase(0.98, 16, 16)]
+    public void A_graph_that_misses_its_recall_whatever_the_effort_gets_twice_the_links(double recall, int links, int expected)
+    {
+        var found = VectorIndexDefinition.Hnsw(null, false, new HnswOptions(), links);
+        var decision = Plan(300_000).Decide(null, true, found, 1000, Measured(found, recall));
+
+        Assert.That(decision.Wanted, Is.EqualTo(found with { M = expected, EfConstruction = 4 * expected }));
+        Assert.That(decision.Step, Is.EqualTo(expected == links ? IndexStep.Keep : IndexStep.Build));
+    }
+
+    [Test]
+    public void Links_that_the_host_gave_that_do_not_fit_or_that_were_measured_for_another_target_stay_as_they_are()
+    {
+        var found = VectorIndexDefinition.Hnsw(null, false, new HnswOptions());
+        var poor = Measured(found, 0.9);
+        Assert.That(Plan(300_000).Decide(null, true, found, 1000, poor).Reason, Is.EqualTo(
+            "is hnsw (m 16, ef_construction 64) with a recall of 0.900 at most, asked for is 0.97"));
+        Assert.That(Plan(300_000, options => options.Hnsw.M = 16).Decide(null, true, found, 1000, poor).Step, Is.EqualTo(IndexStep.Keep));
+        Assert.That(Plan(490_000).Decide(null, true, found, 1000, poor).Step, Is.EqualTo(IndexStep.Keep));
+        Assert.That(Plan(300_000).Decide(null, true, found, 1000, poor with { TargetRecall = 0.99 }).Step, Is.EqualTo(IndexStep.Keep));
+    }
+
+    [Test]
+    public void A_graph_that_needed_more_links_has_them_after_it_is_built_again()
+    {
+        var found = VectorIndexDefinition.Hnsw(null, false, new HnswOptions(), links: 32);
+        Assert.That(Plan(300_000).Replace(found, "worn").Wanted, Is.EqualTo(found));
+        Assert.That(
+            Plan(300_000, options => options.Indexes.HalfPrecision = true).Decide(null, true, found, 1000, Measured(found, 0.98)).Wanted,
+            Is.EqualTo(found with { HalfPrecision = true }));
+        Assert.That(Plan(300_000, options => options.Hnsw.M = 16).Replace(found, "worn").Wanted!.M, Is.EqualTo(16), "asked for");
+    }
+
     /// <summary>Of ten million, each of 30,000 samples stands for 333: two of a type are 667 memories, or 2,000 of which chance took few.</summary>
     [TestCase(667, 2_000, IndexStep.Keep)]
     [TestCase(667, 20_000, IndexStep.Drop)]
@@ -190,6 +227,9 @@ public sealed class IndexPlanTests
             PerSample = total / 30_000.0,
         });
     }
+
+    private static RegisteredIndex Measured(VectorIndexDefinition definition, double recall) =>
+        Registered(definition, 300_000, 0) with { Recall = (float)recall, TargetRecall = 0.97 };
 
     private static RegisteredIndex Registered(VectorIndexDefinition definition, long rows, long bytes) => new()
     {

@@ -59,6 +59,22 @@ public sealed class RecallTests : IndexingFixture
     }
 
     [Test]
+    public async Task A_graph_that_missed_the_target_gets_twice_the_links_once()
+    {
+        await FillAsync(1000);
+        await Maintained.MaintainIndexesAsync();
+
+        // As if it had been so when it was measured.
+        await TestServer.ExecuteAsync($"UPDATE {Prefix}memories.vector_indexes SET recall = 0.9");
+        var index = Find(await Maintained.MaintainIndexesAsync(), OnAll);
+
+        Assert.That(index.Action, Is.EqualTo(IndexAction.Rebuilt));
+        Assert.That(index.Recall, Is.GreaterThanOrEqualTo(0.97));
+        Assert.That(await DefinitionAsync(OnAll), Does.Contain("m='32', ef_construction='128'"));
+        Assert.That(Find(await Maintained.MaintainIndexesAsync(), OnAll).Action, Is.EqualTo(IndexAction.Kept));
+    }
+
+    [Test]
     public async Task It_is_measured_again_when_a_fifth_has_come_and_not_before()
     {
         await FillAsync(1000);
