@@ -24,6 +24,7 @@ public sealed record MemoryRecord
     public required string Content { get; init; }
 
     /// <summary>The host's JSON object; empty when none was given. Of a memory that was read, it is parsed when it is first asked for.</summary>
+    /// <exception cref="System.Text.Json.JsonException">Another program stored JSON that is deeper than 64 levels.</exception>
     public JsonObject Metadata
     {
         get => _metadata.Value;

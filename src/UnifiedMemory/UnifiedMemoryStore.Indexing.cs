@@ -7,7 +7,8 @@ public sealed partial class UnifiedMemoryStore
     /// <summary>
     /// Builds, rebuilds, repairs and tunes the vector indexes, while the store is in use: none below a threshold; then one on all memories,
     /// and one on each memory type that is a small part of them. An index is built beside the one that it replaces. The recall of each
-    /// is measured with stored vectors, and searches get the effort that reaches <see cref="IndexMaintenanceOptions.TargetRecall"/>.
+    /// is measured with stored vectors, and searches get the effort that reaches <see cref="IndexMaintenanceOptions.TargetRecall"/>; where
+    /// none does, the graph gets more links (<see cref="HnswOptions.M"/>).
     /// A host does all this each <see cref="IndexMaintenanceOptions.Interval"/>; call it yourself after a load.
     /// </summary>
     /// <remarks>

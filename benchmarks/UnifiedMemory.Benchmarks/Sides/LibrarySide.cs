@@ -32,13 +32,8 @@ internal sealed class LibrarySide : ISide
         return side;
     }
 
-    /// <summary>After a load, until nothing is left to build: a graph that misses its recall gets more links the next time.</summary>
-    public async Task BuildIndexesAsync()
-    {
-        while ((await Store.MaintainIndexesAsync()).Indexes.Any(index => index.Action is IndexAction.Built or IndexAction.Rebuilt))
-        {
-        }
-    }
+    /// <summary>After a load.</summary>
+    public Task BuildIndexesAsync() => Store.MaintainIndexesAsync();
 
     public Task<IReadOnlyList<MemoryMatch>> SearchAsync(SearchCase searched, SearchText text) =>
         Store.SearchAsync(SearchCases.QueryOf(searched, text.Text));

@@ -72,7 +72,7 @@ internal sealed partial class OptionsRules : IValidateOptions<UnifiedMemoryOptio
 
         if (hnsw.M is < 2 or > 100)
             yield return $"Hnsw.M is {hnsw.M}; give 2 to 100.";
-        var links = hnsw.M ?? HnswOptions.FewestLinks;
+        var links = hnsw.M ?? VectorIndexDefinition.DefaultLinks;
         if (hnsw.EfConstruction < 2 * links || hnsw.EfConstruction is < 4 or > 1000)
             yield return $"Hnsw.EfConstruction is {hnsw.EfConstruction}; give 2·M (which is {2 * links}) to 1000.";
         if (hnsw.EfSearch is < 1 or > 1000)

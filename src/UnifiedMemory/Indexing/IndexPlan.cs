@@ -27,8 +27,8 @@ internal sealed class IndexPlan(UnifiedMemoryOptions options, int dimensions, Me
     /// <summary>Below this, nothing is gained by a smaller index.</summary>
     private const long SmallestBloat = 8L * 1024 * 1024;
 
-    /// <summary>A recall below the target by more is no matter of the samples taken.</summary>
-    private const double Chance = 0.01;
+    /// <summary>The most links that are chosen for a graph.</summary>
+    private const int MostLinks = 64;
 
     /// <summary>IVFFlat gives way to HNSW only when the graph fits with this to spare, or else the two would alternate.</summary>
     private const double Spare = 0.8;
@@ -46,21 +46,23 @@ internal sealed class IndexPlan(UnifiedMemoryOptions options, int dimensions, Me
         if (Refusal(type, rows, exists) is { } refusal)
             return new IndexDecision(exists ? IndexStep.Drop : IndexStep.None, null, refusal);
         if (found is null)
-            return Build(type, null, HnswOptions.FewestLinks, Memories(rows));
-        if (IsTooSparse(found, rows, registered))
-        {
-            return Build(type, VectorIndexMethod.Hnsw, 2 * found.M, string.Create(
-                CultureInfo.InvariantCulture, $"is {found} with a recall of {registered!.Recall:F3} at most, asked for is {_settings.TargetRecall}"));
-        }
-
+            return Build(type, null, VectorIndexDefinition.DefaultLinks, Memories(rows));
         return ReasonToReplace(found, rows, bytes, registered) is { } reason
             ? Replace(found, reason)
             : new IndexDecision(IndexStep.Keep, found, $"serves {Memories(rows)}");
     }
 
-    /// <summary>Builds another in the place of one: for the memories of now, and within the memory, also where a graph outgrew it.</summary>
-    public IndexDecision Replace(VectorIndexDefinition found, string reason) =>
-        Build(found.Type, found.Method == VectorIndexMethod.IvfFlat ? found.Method : null, LinksLike(found), reason);
+    /// <summary>
+    /// Builds another in the place of one: for the memories of now, and within the memory, also where a graph outgrew it. A graph with fewer
+    /// links is better than none.
+    /// </summary>
+    public IndexDecision Replace(VectorIndexDefinition found, string reason)
+    {
+        var links = LinksLike(found);
+        return Build(
+            found.Type, found.Method == VectorIndexMethod.IvfFlat ? found.Method : null,
+            Fits(found.Type, links) ? links : VectorIndexDefinition.DefaultLinks, reason);
+    }
 
     private IndexDecision Build(MemoryType? type, VectorIndexMethod? existing, int links, string reason)
     {
@@ -68,15 +70,19 @@ internal sealed class IndexPlan(UnifiedMemoryOptions options, int dimensions, Me
         return new IndexDecision(IndexStep.Build, wanted, reason + note);
     }
 
-    /// <summary>A graph that needed more links than others needs them after it is built again.</summary>
-    private static int LinksLike(VectorIndexDefinition found) => Math.Max(HnswOptions.FewestLinks, found.M);
+    /// <summary>A graph with twice the links; <c>null</c> where they are the host's to choose, enough already, or do not fit the memory.</summary>
+    public VectorIndexDefinition? Denser(VectorIndexDefinition found)
+    {
+        var links = 2 * found.M;
+        return options.Hnsw.M is null && found.Method == VectorIndexMethod.Hnsw && links <= MostLinks && Fits(found.Type, links)
+            ? VectorIndexDefinition.Hnsw(found.Type, _settings.HalfPrecision, options.Hnsw, links)
+            : null;
+    }
 
-    /// <summary>Whether twice the links may bring the recall that no effort brings, and are for the library to choose.</summary>
-    private bool IsTooSparse(VectorIndexDefinition found, long rows, RegisteredIndex? registered) =>
-        options.Hnsw.M is null && _settings.Method != VectorIndexMethod.IvfFlat && found.Method == VectorIndexMethod.Hnsw && found.M <= HnswOptions.MostLinks / 2
-        && registered is not null && registered.Describes(found)
-        && registered.TargetRecall == _settings.TargetRecall && registered.Recall < _settings.TargetRecall - Chance
-        && GraphBytes(rows, 2 * found.M) <= _settings.MaxMemoryBytes;
+    /// <summary>A graph that needed more links than others needs them after it is built again.</summary>
+    private static int LinksLike(VectorIndexDefinition found) => Math.Max(VectorIndexDefinition.DefaultLinks, found.M);
+
+    private bool Fits(MemoryType? type, int links) => GraphBytes(counts.Of(type), links) <= _settings.MaxMemoryBytes;
 
     private long GraphBytes(long rows, int links) => IndexSizing.WithMargin(IndexSizing.HnswBytes(rows, dimensions, _settings.HalfPrecision, links));
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using UnifiedMemory.Monitoring;
 
 namespace UnifiedMemory.Indexing;
@@ -8,7 +9,8 @@ internal sealed partial class IndexRun
     private const double MeasuredFor = 0.2;
 
     private async Task<MaintainedIndex> BuildAsync(
-        MaintainedIndex report, FoundIndex? existing, bool broken, VectorIndexDefinition wanted, string reason, CancellationToken cancellationToken)
+        MaintainedIndex report, IndexPlan plan, FoundIndex? existing, bool broken, VectorIndexDefinition wanted, string reason,
+        CancellationToken cancellationToken)
     {
         var former = existing?.DefinitionFor(report.Type, dimensions);
         if (existing is not null && former is null)
@@ -40,8 +42,8 @@ internal sealed partial class IndexRun
             Log.IndexBuilt(logger, report.Name, schema.Name, took, bytes);
         }
 
-        var measured = await MeasureAsync(wanted, report.Rows, cancellationToken).ConfigureAwait(false);
-        return report with
+        var measured = await MeasureAsync(wanted, report.Rows, RecallMeasurement.SamplesFor(report.Rows), cancellationToken).ConfigureAwait(false);
+        report = report with
         {
             Action = broken ? IndexAction.Repaired : existing is null ? IndexAction.Built : IndexAction.Rebuilt,
             Reason = reason,
@@ -51,6 +53,36 @@ internal sealed partial class IndexRun
             Effort = measured?.Effort ?? LowestEffort(wanted),
             Recall = measured?.Recall,
         };
+        return await WithEnoughLinksAsync(report, plan, wanted, measured, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>
+    /// Builds a graph with twice the links in the place of one that surely misses its recall whatever a search spends. Where memories are
+    /// many the samples are few, and one that is found by none costs 0.04: they are taken anew, and more of them, before anything is built.
+    /// </summary>
+    private async Task<MaintainedIndex> WithEnoughLinksAsync(
+        MaintainedIndex report, IndexPlan plan, VectorIndexDefinition index, MeasuredRecall? measured, CancellationToken cancellationToken)
+    {
+        var target = options.Indexes.TargetRecall;
+        if (measured is null || measured.Recall >= target)
+            return report;
+        if (plan.Denser(index) is { } denser)
+        {
+            measured = await MeasureAsync(index, report.Rows, RecallMeasurement.MostSamples, cancellationToken).ConfigureAwait(false) ?? measured;
+            report = report with { Effort = measured.Effort, Recall = measured.Recall };
+            if (measured.Recall + measured.Error < target)
+            {
+                await ReadAsync(cancellationToken).ConfigureAwait(false);
+                var reason = string.Create(CultureInfo.InvariantCulture, $"{index} has a recall of {measured.Recall:F3} at most, asked for is {target}");
+                var better = await BuildAsync(
+                    report, plan, _found[report.Name], broken: false, denser, reason, cancellationToken).ConfigureAwait(false);
+                return report.Action is IndexAction.Built or IndexAction.Repaired ? better with { Action = report.Action } : better;
+            }
+        }
+
+        if (measured.Recall < target)
+            Log.RecallMissed(logger, index.Name, schema.Name, measured.Recall, target, index.ToString());
+        return report;
     }
 
     private async Task<MaintainedIndex> KeepAsync(
@@ -76,7 +108,7 @@ internal sealed partial class IndexRun
         if (!IsMeasurementDue(known, index))
             return report;
 
-        var measured = await MeasureAsync(index, report.Rows, cancellationToken).ConfigureAwait(false);
+        var measured = await MeasureAsync(index, report.Rows, RecallMeasurement.SamplesFor(report.Rows), cancellationToken).ConfigureAwait(false);
         if (measured is null)
             return report;
 
@@ -84,10 +116,11 @@ internal sealed partial class IndexRun
         {
             var better = plan.Replace(index, reason);
             return await BuildAsync(
-                report, existing, broken: false, better.Wanted!, better.Reason, cancellationToken).ConfigureAwait(false);
+                report, plan, existing, broken: false, better.Wanted!, better.Reason, cancellationToken).ConfigureAwait(false);
         }
 
-        return report with { Effort = measured.Effort, Recall = measured.Recall };
+        return await WithEnoughLinksAsync(
+            report with { Effort = measured.Effort, Recall = measured.Recall }, plan, index, measured, cancellationToken).ConfigureAwait(false);
     }
 
     private bool IsMeasurementDue(RegisteredIndex? known, VectorIndexDefinition index)
@@ -101,12 +134,12 @@ internal sealed partial class IndexRun
             || most < (1 - MeasuredFor) * measuredRows;
     }
 
-    private async Task<MeasuredRecall?> MeasureAsync(VectorIndexDefinition index, long rows, CancellationToken cancellationToken)
+    private async Task<MeasuredRecall?> MeasureAsync(VectorIndexDefinition index, long rows, int samples, CancellationToken cancellationToken)
     {
         progress?.Report(new IndexProgress(index.Name, "measuring recall", null));
         var target = options.Indexes.TargetRecall;
         var measured = await measurement.MeasureAsync(
-            connection, index, rows, _counts, LowestEffort(index), target, cancellationToken).ConfigureAwait(false);
+            connection, index, rows, samples, _counts, LowestEffort(index), target, cancellationToken).ConfigureAwait(false);
         if (measured is null)
             return null;
 
@@ -114,8 +147,6 @@ internal sealed partial class IndexRun
             connection, index.Name, measured, target, rows, _found.GetValueOrDefault(index.Name)?.Scans ?? 0, cancellationToken).ConfigureAwait(false);
         StoreMetrics.RecordIndexRecall(index.Name, measured.Recall, measured.Effort);
         Log.RecallMeasured(logger, index.Name, schema.Name, measured.Recall, measured.Effort);
-        if (measured.Recall < target)
-            Log.RecallMissed(logger, index.Name, schema.Name, measured.Recall, target, index.ToString());
         return measured;
     }
 

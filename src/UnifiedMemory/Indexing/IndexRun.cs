@@ -62,7 +62,7 @@ internal sealed partial class IndexRun(
                 IndexStep.None => report.Rows == 0 && type is not null ? null : report with { Action = IndexAction.Skipped, Reason = decision.Reason },
                 IndexStep.Drop => await DropAsync(report, decision, cancellationToken).ConfigureAwait(false),
                 IndexStep.Keep => await KeepAsync(report, valid!, decision, plan, cancellationToken).ConfigureAwait(false),
-                _ => await BuildAsync(report, valid, broken, decision.Wanted!, decision.Reason, cancellationToken).ConfigureAwait(false),
+                _ => await BuildAsync(report, plan, valid, broken, decision.Wanted!, decision.Reason, cancellationToken).ConfigureAwait(false),
             };
         }
         catch (Exception exception) when (exception is BlockedException or PostgresException { SqlState: PostgresErrorCodes.LockNotAvailable })

@@ -32,7 +32,9 @@ internal sealed partial class RecallMeasurement(StoreSchema schema, int dimensio
     private const long ComparedAtMost = 20_000_000;
 
     private const int FewestSamples = 25;
-    private const int MostSamples = 200;
+
+    /// <summary>Enough to be sure of a few hundredths.</summary>
+    public const int MostSamples = 200;
 
     /// <summary>Standard errors below the mean, for 95 % of a normal distribution on one side.</summary>
     private const double OneSided = 1.645;
@@ -61,13 +63,13 @@ internal sealed partial class RecallMeasurement(StoreSchema schema, int dimensio
     /// <summary>Raises the effort from the lowest on until the target is surely reached.</summary>
     /// <returns><c>null</c> when there is too little to measure, or the server does not use the index.</returns>
     public async Task<MeasuredRecall?> MeasureAsync(
-        NpgsqlConnection connection, VectorIndexDefinition index, long rows, MemoryCounts counts, int lowest, double target,
+        NpgsqlConnection connection, VectorIndexDefinition index, long rows, int samplesWanted, MemoryCounts counts, int lowest, double target,
         CancellationToken cancellationToken)
     {
         var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken).ConfigureAwait(false);
         await using (transaction.ConfigureAwait(false))
         {
-            var samples = await SampleAsync(connection, index, rows, counts, cancellationToken).ConfigureAwait(false);
+            var samples = await SampleAsync(connection, index, rows, samplesWanted, counts, cancellationToken).ConfigureAwait(false);
             if (samples.Length == 0)
                 return null;
             await ExecuteAsync(connection, Settings, cancellationToken).ConfigureAwait(false);
@@ -105,10 +107,8 @@ internal sealed partial class RecallMeasurement(StoreSchema schema, int dimensio
 
     /// <summary>Random memories of the index. Above some size not all of the table is read for it, but random pages.</summary>
     private async Task<Guid[]> SampleAsync(
-        NpgsqlConnection connection, VectorIndexDefinition index, long rows, MemoryCounts counts, CancellationToken cancellationToken)
+        NpgsqlConnection connection, VectorIndexDefinition index, long rows, int wanted, MemoryCounts counts, CancellationToken cancellationToken)
     {
-        var wanted = SamplesFor(rows);
-
         // 50 times as many as needed, since pages are drawn and a type may sit in few of them.
         var percentage = Math.Min(100, 100.0 * 50 * wanted / Math.Max(1, rows));
         var pages = percentage >= 100 || counts.Total < 10_000

@@ -23,6 +23,9 @@ internal sealed partial record VectorIndexDefinition(
     /// <summary>pgvector's indexes on <c>halfvec</c> take at most this many dimensions.</summary>
     public const int MaxHalfDimensions = 4000;
 
+    /// <summary>pgvector's <c>m</c> where none is given.</summary>
+    public const int DefaultLinks = 16;
+
     /// <summary>Ends the name of an index that is being built. No memory type is called so.</summary>
     public const string BuildingSuffix = "_new";
 
@@ -50,10 +53,10 @@ internal sealed partial record VectorIndexDefinition(
     /// <param name="halfPrecision">Whether it holds 16-bit numbers.</param>
     /// <param name="options">What the host asks for.</param>
     /// <param name="links">Its links, where the host leaves them to the library.</param>
-    public static VectorIndexDefinition Hnsw(MemoryType? type, bool halfPrecision, HnswOptions options, int links = HnswOptions.FewestLinks)
+    public static VectorIndexDefinition Hnsw(MemoryType? type, bool halfPrecision, HnswOptions options, int links = DefaultLinks)
     {
         var m = options.M ?? links;
-        return new(type, VectorIndexMethod.Hnsw, halfPrecision, m, Math.Max(2 * m, options.EfConstruction ?? 4 * m), 0);
+        return new(type, VectorIndexMethod.Hnsw, halfPrecision, m, Math.Max(2 * m, options.EfConstruction ?? Math.Max(DefaultEfConstruction, 4 * m)), 0);
     }
 
     public static VectorIndexDefinition IvfFlat(MemoryType? type, bool halfPrecision, int lists) =>
@@ -80,7 +83,7 @@ internal sealed partial record VectorIndexDefinition(
             return null;
         return accessMethod switch
         {
-            "hnsw" => new(type, VectorIndexMethod.Hnsw, halfPrecision, Setting("m", 16), Setting("ef_construction", 64), 0),
+            "hnsw" => new(type, VectorIndexMethod.Hnsw, halfPrecision, Setting("m", DefaultLinks), Setting("ef_construction", DefaultEfConstruction), 0),
             "ivfflat" => IvfFlat(type, halfPrecision, Setting("lists", 100)),
             _ => null,
         };
@@ -120,6 +123,9 @@ internal sealed partial record VectorIndexDefinition(
     public override string ToString() => Method == VectorIndexMethod.Hnsw
         ? string.Create(CultureInfo.InvariantCulture, $"hnsw (m {M}, ef_construction {EfConstruction}{Precision})")
         : string.Create(CultureInfo.InvariantCulture, $"ivfflat (lists {Lists}{Precision})");
+
+    /// <summary>pgvector's <c>ef_construction</c> where none is given.</summary>
+    private const int DefaultEfConstruction = 64;
 
     [GeneratedRegex($@"({BuildingSuffix}|{ReplacedSuffix}|_cc(new|old)\d*)+\z")]
     private static partial Regex Endings();

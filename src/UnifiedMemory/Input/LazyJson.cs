@@ -13,7 +13,7 @@ internal sealed class LazyJson
 
     public LazyJson(string text) => _text = text;
 
-    public LazyJson(JsonObject value) => _value = value;
+    public LazyJson(JsonObject? value) => _value = value ?? [];
 
     /// <summary>One object for all who ask, at the same time too.</summary>
     public JsonObject Value =>

@@ -27,28 +27,30 @@ internal sealed partial class MemoryTable
     public async Task<(List<MemoryMatch> Matches, int Nearest)> RankAsync(
         MemoryQuery query, float[]? vector, SearchPlan plan, ScopeStatistics scope, int candidates, CancellationToken cancellationToken)
     {
-        var dates = query.TimeWeight > 0 ? NamedDates.In(query.Text) : [];
-        var parameters = new SqlParameters()
-            .AddVector("query", vector)
-            .Add("text", NpgsqlDbType.Text, query.Text)
-            .Add("text_weight", NpgsqlDbType.Double, query.Mode == SearchMode.Text ? 1 : query.TextWeight)
-            .Add("scope", NpgsqlDbType.Double, scope.Matching)
-            .Add("total", NpgsqlDbType.Double, scope.Total)
-            .Add("visited", NpgsqlDbType.Double, scope.Visited)
-            .Add("average", NpgsqlDbType.Double, Math.Max(1, scope.AverageWords))
-            .Add("minimum", NpgsqlDbType.Double, query.MinimumSimilarity ?? -2)
-            .Add("neighbour_weight", NpgsqlDbType.Double, query.NeighbourWeight)
-            .Add("time_weight", NpgsqlDbType.Double, query.TimeWeight)
-            .Add("dates_from", NpgsqlDbType.Array | NpgsqlDbType.TimestampTz, dates.Select(date => date.From).ToArray())
-            .Add("dates_to", NpgsqlDbType.Array | NpgsqlDbType.TimestampTz, dates.Select(date => date.To).ToArray())
-            .Add("half_life", NpgsqlDbType.Double, query.RecencyHalfLife?.TotalSeconds)
-            .Add("importance_weight", NpgsqlDbType.Double, query.ImportanceWeight);
-        var settings = new LocalSettings(
-            plan.Index is null ? Settings(SearchPlan.Exact) : [.. Settings(SearchPlan.Exact), .. Effort(plan), ("enable_seqscan", "off")], IsDistributed);
-        var sql = RankSql(query, plan, FilterSql.From(query, parameters).ToString(), candidates);
-        var rows = await database.ReadAsync(
-            "search", query.ReadYourWrites,
-            (connection, token) => MemoryReader.QueryAsync(connection, settings, sql, parameters, MatchRow.Read, token), cancellationToken).ConfigureAwait(false);
+        var rows = await database.ReadAsync("search", query.ReadYourWrites, (connection, token) =>
+        {
+            // Made when a connection is there: see FindNearestAsync.
+            var dates = query.TimeWeight > 0 ? NamedDates.In(query.Text) : [];
+            var parameters = new SqlParameters()
+                .AddVector("query", vector)
+                .Add("text", NpgsqlDbType.Text, query.Text)
+                .Add("text_weight", NpgsqlDbType.Double, query.Mode == SearchMode.Text ? 1 : query.TextWeight)
+                .Add("scope", NpgsqlDbType.Double, scope.Matching)
+                .Add("total", NpgsqlDbType.Double, scope.Total)
+                .Add("visited", NpgsqlDbType.Double, scope.Visited)
+                .Add("average", NpgsqlDbType.Double, Math.Max(1, scope.AverageWords))
+                .Add("minimum", NpgsqlDbType.Double, query.MinimumSimilarity ?? -2)
+                .Add("neighbour_weight", NpgsqlDbType.Double, query.NeighbourWeight)
+                .Add("time_weight", NpgsqlDbType.Double, query.TimeWeight)
+                .Add("dates_from", NpgsqlDbType.Array | NpgsqlDbType.TimestampTz, dates.Select(date => date.From).ToArray())
+                .Add("dates_to", NpgsqlDbType.Array | NpgsqlDbType.TimestampTz, dates.Select(date => date.To).ToArray())
+                .Add("half_life", NpgsqlDbType.Double, query.RecencyHalfLife?.TotalSeconds)
+                .Add("importance_weight", NpgsqlDbType.Double, query.ImportanceWeight);
+            var settings = new LocalSettings(
+                plan.Index is null ? Settings(SearchPlan.Exact) : [.. Settings(SearchPlan.Exact), .. Effort(plan), ("enable_seqscan", "off")], IsDistributed);
+            var sql = RankSql(query, plan, FilterSql.From(query, parameters).ToString(), candidates);
+            return MemoryReader.QueryAsync(connection, settings, sql, parameters, MatchRow.Read, token);
+        }, cancellationToken).ConfigureAwait(false);
         var neighbours = rows.Where(row => row.NeighbourOf is not null)
             .OrderBy(row => row.Record!.CreatedAt).ThenBy(row => row.Id).ToLookup(row => (row.Record!.Namespace, row.NeighbourOf!.Value), row => row.Record!);
         var matches = rows.Where(row => row.NeighbourOf is null && row.Record is not null)

@@ -10,9 +10,8 @@ internal sealed partial class MemoryTable
     /// <summary>The nearest memories that fulfil the filter, best first, and how many they were before the minimum similarity.</summary>
     /// <remarks>A search is one round trip, its settings included.</remarks>
     public Task<(List<MemoryMatch> Matches, int Nearest)> FindNearestAsync(
-        MemoryQuery query, float[] vector, SearchPlan plan, CancellationToken cancellationToken)
-    {
-        return database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
+        MemoryQuery query, float[] vector, SearchPlan plan, CancellationToken cancellationToken) =>
+        database.ReadAsync("search", query.ReadYourWrites, async (connection, token) =>
         {
             // Made when a connection is there: a thousand callers hold what was made before while they wait, and the collector moves it.
             var parameters = new SqlParameters(positional: true).AddVector("query", vector).Add("limit", NpgsqlDbType.Integer, query.Limit);
@@ -33,7 +32,6 @@ internal sealed partial class MemoryTable
 
             return (matches, rows.Count);
         }, cancellationToken);
-    }
 
     /// <summary>A match by vector alone: its score is its similarity.</summary>
     private static MemoryMatch ToMatch(MemoryRecord record, double similarity, int rank) => new(record, similarity, similarity)

@@ -68,7 +68,7 @@ internal static class SearchPlanner
 
             // Beside the lists that hold the candidates those that were measured to be needed for the nearest few: the candidates' own
             // lists are not the nearest ones only.
-            var probes = (int)Math.Min(index.Effort + Math.Ceiling(candidates / rowsOfList), Math.Max(index.Effort, index.Lists));
+            var probes = (int)Math.Min(index.Effort + Math.Ceiling(Round(candidates) / rowsOfList), Math.Max(index.Effort, index.Lists));
 
             // Not all that the lists hold: the farther ones are no longer the nearest of all, and would hide that too few were found.
             return (new SearchPlan(index, probes, Round(candidates), Iterative: false),

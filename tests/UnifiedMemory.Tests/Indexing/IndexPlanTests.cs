@@ -82,30 +82,33 @@ public sealed class IndexPlanTests
         Assert.That(Plan(50_000).Decide(null, true, hnsw, bytes, Registered(hnsw, 100_000, 400_000_000)).Step, Is.EqualTo((IndexStep)step));
     }
 
-    [TestCase(0.94, 16, 32)]
-    [TestCase(0.94, 32, 64)]
-    [TestCase(0.94, 64, 64, Description = "enough are enough")]
-    [TestCase(0.962, 16, 16, Description = "a matter of chance")]
-    [TestCase(0.98, 16, 16)]
-    public void A_graph_that_misses_its_recall_whatever_the_effort_gets_twice_the_links(double recall, int links, int expected)
+    [TestCase(16, 32)]
+    [TestCase(32, 64)]
+    [TestCase(64, null, Description = "enough are enough")]
+    public void Links_are_doubled_up_to_64(int links, int? expected)
     {
-        var found = VectorIndexDefinition.Hnsw(null, false, new HnswOptions(), links);
-        var decision = Plan(300_000).Decide(null, true, found, 1000, Measured(found, recall));
-
-        Assert.That(decision.Wanted, Is.EqualTo(found with { M = expected, EfConstruction = 4 * expected }));
-        Assert.That(decision.Step, Is.EqualTo(expected == links ? IndexStep.Keep : IndexStep.Build));
+        var denser = Plan(300_000).Denser(VectorIndexDefinition.Hnsw(null, false, new HnswOptions(), links));
+        Assert.That((denser?.M, denser?.EfConstruction), Is.EqualTo((expected, 4 * expected)));
     }
 
     [Test]
-    public void Links_that_the_host_gave_that_do_not_fit_or_that_were_measured_for_another_target_stay_as_they_are()
+    public void Links_that_the_host_gave_or_that_do_not_fit_and_lists_stay_as_they_are()
     {
         var found = VectorIndexDefinition.Hnsw(null, false, new HnswOptions());
-        var poor = Measured(found, 0.9);
-        Assert.That(Plan(300_000).Decide(null, true, found, 1000, poor).Reason, Is.EqualTo(
-            "is hnsw (m 16, ef_construction 64) with a recall of 0.900 at most, asked for is 0.97"));
-        Assert.That(Plan(300_000, options => options.Hnsw.M = 16).Decide(null, true, found, 1000, poor).Step, Is.EqualTo(IndexStep.Keep));
-        Assert.That(Plan(490_000).Decide(null, true, found, 1000, poor).Step, Is.EqualTo(IndexStep.Keep));
-        Assert.That(Plan(300_000).Decide(null, true, found, 1000, poor with { TargetRecall = 0.99 }).Step, Is.EqualTo(IndexStep.Keep));
+        Assert.That(Plan(300_000, options => options.Hnsw.M = 16).Denser(found), Is.Null);
+        Assert.That(Plan(490_000).Denser(found), Is.Null, "with 32 the graph takes more than 2 GiB");
+        Assert.That(Plan(300_000).Denser(VectorIndexDefinition.IvfFlat(null, false, 300)), Is.Null);
+    }
+
+    [TestCase(null, null, 16, 64)]
+    [TestCase(null, 200, 16, 200)]
+    [TestCase(8, null, 8, 64, Description = "pgvector's default is not gone below")]
+    [TestCase(32, null, 32, 128)]
+    public void Candidates_of_a_build_follow_the_links(int? m, int? given, int links, int candidates)
+    {
+        var wanted = VectorIndexDefinition.Hnsw(null, false, new HnswOptions { M = m, EfConstruction = given });
+        Assert.That((wanted.M, wanted.EfConstruction), Is.EqualTo((links, candidates)));
+        Assert.That(VectorIndexDefinition.Hnsw(null, false, new HnswOptions { EfConstruction = 64 }, links: 64).EfConstruction, Is.EqualTo(128), "pgvector asks for that");
     }
 
     [Test]
@@ -114,8 +117,10 @@ public sealed class IndexPlanTests
         var found = VectorIndexDefinition.Hnsw(null, false, new HnswOptions(), links: 32);
         Assert.That(Plan(300_000).Replace(found, "worn").Wanted, Is.EqualTo(found));
         Assert.That(
-            Plan(300_000, options => options.Indexes.HalfPrecision = true).Decide(null, true, found, 1000, Measured(found, 0.98)).Wanted,
+            Plan(300_000, options => options.Indexes.HalfPrecision = true).Decide(null, true, found, 1000, null).Wanted,
             Is.EqualTo(found with { HalfPrecision = true }));
+        Assert.That(Plan(300_000).Decide(null, true, found, 1000, Registered(found, 300_000, 0)).Step, Is.EqualTo(IndexStep.Keep));
+        Assert.That(Plan(490_000).Replace(found, "worn").Wanted!.M, Is.EqualTo(16), "fewer rather than lists");
         Assert.That(Plan(300_000, options => options.Hnsw.M = 16).Replace(found, "worn").Wanted!.M, Is.EqualTo(16), "asked for");
     }
 
@@ -227,9 +232,6 @@ public sealed class IndexPlanTests
             PerSample = total / 30_000.0,
         });
     }
-
-    private static RegisteredIndex Measured(VectorIndexDefinition definition, double recall) =>
-        Registered(definition, 300_000, 0) with { Recall = (float)recall, TargetRecall = 0.97 };
 
     private static RegisteredIndex Registered(VectorIndexDefinition definition, long rows, long bytes) => new()
     {

@@ -9,12 +9,19 @@ public sealed class MetadataOfRecordTests
     [Test]
     public void All_who_ask_at_the_same_time_get_one_object()
     {
+        const int threads = 4;
+        using var together = new Barrier(threads);
         for (var round = 0; round < 200; round++)
         {
             var record = Read("""{"score": 1}""");
-            var objects = new JsonObject[4];
-            Parallel.For(0, objects.Length, place => objects[place] = record.Metadata);
-            Assert.That(objects, Is.All.SameAs(record.Metadata));
+            var asked = Enumerable.Range(0, threads).Select(_ => Task.Factory.StartNew(
+                () =>
+                {
+                    together.SignalAndWait();
+                    return record.Metadata;
+                },
+                CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default)).ToArray();
+            Assert.That(asked.Select(task => task.Result), Is.All.SameAs(record.Metadata));
         }
     }
 
@@ -39,6 +46,15 @@ public sealed class MetadataOfRecordTests
         Assert.That(New().Metadata, Is.Empty);
         New().Metadata["a"] = 1;
         Assert.That(New().Metadata, Is.Empty, "of each record its own");
+        Assert.That((New() with { Metadata = null! }).Metadata, Is.Empty);
+    }
+
+    [Test]
+    public void A_record_is_written_as_json_and_read_again()
+    {
+        var json = JsonSerializer.Serialize(Read("""{"score":1}"""));
+        Assert.That(json, Does.Contain("\"Metadata\":{\"score\":1}"));
+        Assert.That((int?)JsonSerializer.Deserialize<MemoryRecord>(json)!.Metadata["score"], Is.EqualTo(1));
     }
 
     /// <summary>What another program stored deeper than .NET reads ends no search; who asks for it learns of it.</summary>

@@ -95,7 +95,20 @@ public sealed class SearchPlannerTests
     {
         Assert.That(Choose(10, null, Matching(Million), IvfFlat), Is.EqualTo(new SearchPlan(IvfFlat, 33, 45, Iterative: false)));
         Assert.That(Choose(100, null, Matching(100_000), IvfFlat), Is.EqualTo(new SearchPlan(IvfFlat, 37, 4500, Iterative: false)));
-        Assert.That(Choose(1000, null, Matching(100_000), IvfFlat), Is.EqualTo(new SearchPlan(IvfFlat, 74, 45_000, Iterative: false)));
+        Assert.That(Choose(1000, null, Matching(100_000), IvfFlat), Is.EqualTo(new SearchPlan(IvfFlat, 77, 45_000, Iterative: false)));
+    }
+
+    /// <summary>Both become part of statements, which are prepared: of a hundred in a session.</summary>
+    [Test]
+    public void Efforts_are_no_more_than_the_rounded_numbers_of_candidates()
+    {
+        foreach (var index in (VectorIndex[])[IvfFlat, Full])
+        {
+            var plans = Enumerable.Range(20_000, 20_000).Select(matching => Choose(20, null, Matching(10 * matching), index))
+                .Where(plan => plan.Index is not null).ToList();
+            Assert.That(plans.DistinctBy(plan => plan.Candidates).Count(), Is.InRange(3, 30));
+            Assert.That(plans.Distinct().Count(), Is.EqualTo(plans.DistinctBy(plan => plan.Candidates).Count()));
+        }
     }
 
     [Test]
