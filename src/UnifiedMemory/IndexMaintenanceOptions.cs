@@ -42,7 +42,7 @@ public sealed class IndexMaintenanceOptions
     /// <summary>
     /// What a build may take of the server's memory (<c>maintenance_work_mem</c>), 64 MiB or more. An HNSW graph takes 4 bytes a dimension
     /// (2 with <see cref="HalfPrecision"/>), 32 for each of <see cref="HnswOptions.M"/>, and 280 a memory, measured with pgvector 0.8.0.
-    /// Default: 2 GiB, which is 500,000 memories of 768 dimensions, or 830,000 with half precision.
+    /// Default: 2 GiB, which is 500,000 memories of 768 dimensions with 16 links, or 830,000 with half precision.
     /// </summary>
     public long MaxMemoryBytes { get; set; } = 2L * 1024 * 1024 * 1024;
 

@@ -8,7 +8,7 @@ public sealed partial class UnifiedMemoryStore
     /// Builds, rebuilds, repairs and tunes the vector indexes, while the store is in use: none below a threshold; then one on all memories,
     /// and one on each memory type that is a small part of them. An index is built beside the one that it replaces. The recall of each
     /// is measured with stored vectors, and searches get the effort that reaches <see cref="IndexMaintenanceOptions.TargetRecall"/>; where
-    /// none does, the graph gets more links (<see cref="HnswOptions.M"/>).
+    /// none does, the graph gets more links (<see cref="HnswOptions.M"/>), after 200 samples have made sure of it: 80 s at a million.
     /// A host does all this each <see cref="IndexMaintenanceOptions.Interval"/>; call it yourself after a load.
     /// </summary>
     /// <remarks>

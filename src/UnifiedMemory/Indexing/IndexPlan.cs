@@ -59,9 +59,9 @@ internal sealed class IndexPlan(UnifiedMemoryOptions options, int dimensions, Me
     public IndexDecision Replace(VectorIndexDefinition found, string reason)
     {
         var links = LinksLike(found);
-        return Build(
-            found.Type, found.Method == VectorIndexMethod.IvfFlat ? found.Method : null,
-            Fits(found.Type, links) ? links : VectorIndexDefinition.DefaultLinks, reason);
+        while (links > VectorIndexDefinition.DefaultLinks && !Fits(found.Type, links))
+            links = Math.Max(VectorIndexDefinition.DefaultLinks, links / 2);
+        return Build(found.Type, found.Method == VectorIndexMethod.IvfFlat ? found.Method : null, links, reason);
     }
 
     private IndexDecision Build(MemoryType? type, VectorIndexMethod? existing, int links, string reason)

@@ -68,14 +68,18 @@ internal sealed partial class IndexRun
             return report;
         if (plan.Denser(index) is { } denser)
         {
-            measured = await MeasureAsync(index, report.Rows, RecallMeasurement.MostSamples, cancellationToken).ConfigureAwait(false) ?? measured;
+            await ReadAsync(cancellationToken).ConfigureAwait(false);
+            measured = await MeasureAsync(index, report.Rows, RecallMeasurement.MostSamples, cancellationToken).ConfigureAwait(false);
+            if (measured is null)
+                return report;
             report = report with { Effort = measured.Effort, Recall = measured.Recall };
-            if (measured.Recall + measured.Error < target)
+            if (measured.SurelyMisses(target))
             {
-                await ReadAsync(cancellationToken).ConfigureAwait(false);
+                // Whatever ends the build, the next run comes here again.
+                await register.ForgetMeasurementAsync(connection, index.Name, cancellationToken).ConfigureAwait(false);
                 var reason = string.Create(CultureInfo.InvariantCulture, $"{index} has a recall of {measured.Recall:F3} at most, asked for is {target}");
                 var better = await BuildAsync(
-                    report, plan, _found[report.Name], broken: false, denser, reason, cancellationToken).ConfigureAwait(false);
+                    report, plan, _found.GetValueOrDefault(report.Name), broken: false, denser, reason, cancellationToken).ConfigureAwait(false);
                 return report.Action is IndexAction.Built or IndexAction.Repaired ? better with { Action = report.Action } : better;
             }
         }
@@ -89,6 +93,12 @@ internal sealed partial class IndexRun
         MaintainedIndex report, FoundIndex existing, IndexDecision decision, IndexPlan plan, CancellationToken cancellationToken)
     {
         var index = decision.Wanted!;
+        if (plan.Denser(index) is { } denser && Unfinished(denser) is not null)
+        {
+            return await BuildAsync(
+                report, plan, existing, broken: false, denser, "was given more links by a host that ended before the exchange", cancellationToken).ConfigureAwait(false);
+        }
+
         await DropUnfinishedAsync(report.Name, cancellationToken).ConfigureAwait(false);
         var known = _registered.GetValueOrDefault(report.Name);
         var adopted = known is null || !known.Describes(index);

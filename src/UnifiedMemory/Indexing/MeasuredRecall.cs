@@ -11,4 +11,7 @@ internal sealed record MeasuredRecall(int Effort, double Recall, long Scans)
 
     /// <summary>Candidates for each of the nearest that a filter reaches down to; <c>null</c> where that was not measured.</summary>
     public double? Reserve { get; init; }
+
+    /// <summary>Whether the target is missed, and not by the chance of the samples.</summary>
+    public bool SurelyMisses(double target) => Recall + Error < target;
 }

@@ -58,7 +58,7 @@ internal sealed record RegisteredIndex
     public string? ReasonToRebuild(MeasuredRecall measured, double target, int lowest)
     {
         // The error of the former one is not kept; the samples were as many.
-        if (Recall >= target && measured.Recall + measured.Error < target && measured.Recall + (2 * measured.Error) < Recall)
+        if (Recall >= target && measured.SurelyMisses(target) && measured.Recall + (2 * measured.Error) < Recall)
             return string.Create(CultureInfo.InvariantCulture, $"its recall fell from {Recall:F3} to {measured.Recall:F3}");
         return FirstEffort is { } first && TargetRecall == target && measured.Recall - measured.Error >= target && measured.Effort >= WornAt * Math.Max(first, lowest)
             ? string.Create(CultureInfo.InvariantCulture, $"it takes an effort of {measured.Effort} for the recall that took {first} at first")

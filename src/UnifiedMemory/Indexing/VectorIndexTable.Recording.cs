@@ -41,6 +41,8 @@ internal sealed partial class VectorIndexTable
         SELECT pg_stat_force_next_flush()
         """;
 
+    private readonly string _forgetMeasurement = $"UPDATE {schema.VectorIndexes} SET measured_rows = NULL WHERE name = @name";
+
     private readonly string _forget = $"DELETE FROM {schema.VectorIndexes} WHERE name = @name";
 
     /// <summary>Every row, also of an index that is gone.</summary>
@@ -83,7 +85,14 @@ internal sealed partial class VectorIndexTable
             .Add("counted", NpgsqlDbType.Bigint, counted)
             .Add("scans", NpgsqlDbType.Bigint, measured.Scans), cancellationToken: cancellationToken));
 
+    /// <summary>The next run measures it again.</summary>
+    public Task ForgetMeasurementAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken) =>
+        ExecuteAsync(connection, _forgetMeasurement, name, cancellationToken);
+
     public Task ForgetAsync(NpgsqlConnection connection, string name, CancellationToken cancellationToken) =>
+        ExecuteAsync(connection, _forget, name, cancellationToken);
+
+    private static Task<int> ExecuteAsync(NpgsqlConnection connection, string sql, string name, CancellationToken cancellationToken) =>
         connection.ExecuteAsync(new CommandDefinition(
-            _forget, new SqlParameters().Add("name", NpgsqlDbType.Text, name), cancellationToken: cancellationToken));
+            sql, new SqlParameters().Add("name", NpgsqlDbType.Text, name), cancellationToken: cancellationToken));
 }

@@ -63,7 +63,7 @@ internal static partial class Log
     public static partial void RecallMeasured(ILogger logger, string index, string schema, double recall, int effort);
 
     [LoggerMessage(46, LogLevel.Warning,
-        "Index {Index} of schema {Schema} reaches a recall at 20 of {Recall:F3} at most, and {Target} is asked for. It is {Definition}: raise Hnsw.M, or Indexes.MaxMemoryBytes where that is not given, or lower Indexes.TargetRecall")]
+        "Index {Index} of schema {Schema} reaches a recall at 20 of {Recall:F3} at most, and {Target} is asked for. It is {Definition}: raise Indexes.MaxMemoryBytes or Hnsw.M, or lower Indexes.TargetRecall")]
     public static partial void RecallMissed(ILogger logger, string index, string schema, double recall, double target, string definition);
 
     [LoggerMessage(47, LogLevel.Information, "Index {Index} of schema {Schema} has not been used for a week and takes {Bytes} bytes")]

@@ -170,6 +170,12 @@ public sealed class IndexPlanTests
     public void A_recall_fell_when_the_errors_of_both_measurements_are_less(double before, double recall, double error, string? reason) => Assert.That(
         new RegisteredIndex { Recall = (float)before }.ReasonToRebuild(new MeasuredRecall(1000, recall, 1) { Error = error }, 0.97, 100), Is.EqualTo(reason));
 
+    [TestCase(0.93, 0.03, true)]
+    [TestCase(0.95, 0.03, false, Description = "it may be 0.98")]
+    [TestCase(0.98, 0, false)]
+    public void A_recall_misses_the_target_for_sure_by_more_than_its_error(double recall, double error, bool sure) =>
+        Assert.That(new MeasuredRecall(1000, recall, 1) { Error = error }.SurelyMisses(0.97), Is.EqualTo(sure));
+
     [TestCase(100, 100, 300, false)]
     [TestCase(100, 100, 400, true)]
     [TestCase(100, 200, 400, false, Description = "more is asked for now")]

@@ -78,6 +78,41 @@ public sealed class RecallTests : IndexingFixture
     }
 
     [Test]
+    public async Task A_graph_with_more_links_that_a_host_built_and_could_not_exchange_is_taken()
+    {
+        await FillAsync(1000);
+        await Maintained.MaintainIndexesAsync();
+        await TestServer.ExecuteAsync(
+            $"CREATE INDEX {OnAll}_new ON {Table} USING hnsw (embedding vector_cosine_ops) WITH (m = 32, ef_construction = 128)");
+
+        var index = Find(await Maintained.MaintainIndexesAsync(), OnAll);
+
+        Assert.That((index.Action, index.BuildTime), Is.EqualTo((IndexAction.Rebuilt, (TimeSpan?)null)));
+        Assert.That(await DefinitionAsync(OnAll), Does.Contain("m='32'"));
+    }
+
+    [Test]
+    public async Task More_links_that_could_not_be_built_are_tried_again_at_the_next_run()
+    {
+        await using var store = NewMaintained(options => options.Indexes.LockTimeout = TimeSpan.FromSeconds(1));
+        await FillAsync(1000);
+        await store.MaintainIndexesAsync();
+        await LoseAsync(1000);
+        await TestServer.ExecuteAsync($"UPDATE {Prefix}memories.vector_indexes SET recall = 0.5");
+        await using var source = NpgsqlDataSource.Create(TestServer.ConnectionString);
+        await using (var connection = await source.OpenConnectionAsync())
+        await using (var transaction = await connection.BeginTransactionAsync())
+        {
+            await using var writing = new NpgsqlCommand($"DELETE FROM {Table} WHERE false", connection, transaction);
+            await writing.ExecuteNonQueryAsync();
+            Assert.That(Find(await store.MaintainIndexesAsync(), OnAll).Action, Is.EqualTo(IndexAction.Skipped));
+        }
+
+        Assert.That(Find(await store.MaintainIndexesAsync(), OnAll).Action, Is.EqualTo(IndexAction.Rebuilt));
+        Assert.That(await DefinitionAsync(OnAll), Does.Contain("m='32'"));
+    }
+
+    [Test]
     public async Task Links_that_the_host_gave_stay_as_they_are()
     {
         await using var store = NewMaintained(options => options.Hnsw.M = 16);

@@ -104,9 +104,9 @@ public sealed class SearchPlannerTests
     {
         foreach (var index in (VectorIndex[])[IvfFlat, Full])
         {
-            var plans = Enumerable.Range(20_000, 20_000).Select(matching => Choose(20, null, Matching(10 * matching), index))
+            var plans = Enumerable.Range(500, 4_500).Select(matching => Choose(1000, null, Matching(100 * matching), index))
                 .Where(plan => plan.Index is not null).ToList();
-            Assert.That(plans.DistinctBy(plan => plan.Candidates).Count(), Is.InRange(3, 30));
+            Assert.That(plans.DistinctBy(plan => plan.Candidates).Count(), Is.InRange(3, 100));
             Assert.That(plans.Distinct().Count(), Is.EqualTo(plans.DistinctBy(plan => plan.Candidates).Count()));
         }
     }
