@@ -88,9 +88,10 @@ public sealed partial class Bm25Tests
 
         var matches = await Store.SearchAsync(new MemoryQuery("assistant") { Mode = SearchMode.Text, Types = [MemoryType.Agent] });
 
-        // Half of them are read. Were the word in no more than those, it would weigh 0.69.
+        // Half of them are read. Were the word in no more than those, it would weigh 0.69; so it weighs 0.35, and 0.5 only where the
+        // sample of pages, whose standard error is 4 %, takes the scope for 17 % more than it is.
         Assert.That(matches, Has.Count.EqualTo(10));
-        Assert.That(matches[0].TextScore, Is.LessThan(0.4));
+        Assert.That(matches[0].TextScore, Is.LessThan(0.5));
     }
 
     [Test]
