@@ -11,7 +11,7 @@ public sealed class HnswOptions
     /// Links of a node in each layer, 2 to 100. Default: <c>null</c>, which is 16, and twice as many, up to 64, where a graph surely misses
     /// <see cref="IndexMaintenanceOptions.TargetRecall"/> whatever a search spends and one with more fits
     /// <see cref="IndexMaintenanceOptions.MaxMemoryBytes"/>. Measured at 1,000,000 × 768: with 16 a recall of 0.94 at most, with 32 one of 1.00
-    /// and searches in an eighth of the time. All hosts of a store must be given the same.
+    /// and searches in a sixth of the time. All hosts of a store must be given the same.
     /// </summary>
     public int? M { get; set; }
 

@@ -26,6 +26,9 @@ internal sealed partial record VectorIndexDefinition(
     /// <summary>pgvector's <c>m</c> where none is given.</summary>
     public const int DefaultLinks = 16;
 
+    /// <summary>pgvector's <c>ef_construction</c> where none is given.</summary>
+    private const int DefaultEfConstruction = 64;
+
     /// <summary>Ends the name of an index that is being built. No memory type is called so.</summary>
     public const string BuildingSuffix = "_new";
 
@@ -123,9 +126,6 @@ internal sealed partial record VectorIndexDefinition(
     public override string ToString() => Method == VectorIndexMethod.Hnsw
         ? string.Create(CultureInfo.InvariantCulture, $"hnsw (m {M}, ef_construction {EfConstruction}{Precision})")
         : string.Create(CultureInfo.InvariantCulture, $"ivfflat (lists {Lists}{Precision})");
-
-    /// <summary>pgvector's <c>ef_construction</c> where none is given.</summary>
-    private const int DefaultEfConstruction = 64;
 
     [GeneratedRegex($@"({BuildingSuffix}|{ReplacedSuffix}|_cc(new|old)\d*)+\z")]
     private static partial Regex Endings();

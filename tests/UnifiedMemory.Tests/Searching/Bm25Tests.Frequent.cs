@@ -84,14 +84,17 @@ public sealed partial class Bm25Tests
     {
         await InsertAsync(20_000, "agent", "'assistant filler' || i");
         await InsertAsync(40_000, "rag", "'filler' || i");
+
+        // In the order of random ids, so that each page has a third of the one: the sample of pages is then right within 3 %, and of types that
+        // lie apart only within 6 %, which is why this failed once.
+        await TestServer.ExecuteAsync($"CLUSTER {Table} USING memories_id");
         await TestServer.ExecuteAsync($"ANALYZE {Table}");
 
         var matches = await Store.SearchAsync(new MemoryQuery("assistant") { Mode = SearchMode.Text, Types = [MemoryType.Agent] });
 
-        // Half of them are read. Were the word in no more than those, it would weigh 0.69; so it weighs 0.35, and 0.5 only where the
-        // sample of pages, whose standard error is 4 %, takes the scope for 17 % more than it is.
+        // Half of them are read. Were the word in no more than those, it would weigh 0.69.
         Assert.That(matches, Has.Count.EqualTo(10));
-        Assert.That(matches[0].TextScore, Is.LessThan(0.5));
+        Assert.That(matches[0].TextScore, Is.LessThan(0.4));
     }
 
     [Test]
